@@ -1,0 +1,81 @@
+"""A decision is a value with a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from bailiwick.policy.model import Approval
+
+__all__ = ["Allow", "Ask", "Call", "Context", "Deny", "PastCall", "Verdict"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """A tool call as the model asked for it. ``args`` is what it sent, not yet trusted in any way."""
+
+    id: str
+    tool: str
+    agent: str
+    args: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PastCall:
+    """A call that has an outcome, in this thread."""
+
+    tool: str
+    args: Mapping[str, Any]
+    ok: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """What the gate knows besides the call. Empty is the least: nobody speaks, nothing came before."""
+
+    session: Mapping[str, Any] = field(default_factory=dict)
+    """Who is speaking, bound by the application: ``user_id``, ``roles``."""
+    past: tuple[PastCall, ...] = ()
+    untrusted: tuple[str, ...] = ()
+    """Names of the untrusted sources this thread has read. Empty: none."""
+    offered: frozenset[str] | None = None
+    """Tools that this state of the graph offers; None when the graph does not say."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Allow:
+    """The call may run."""
+
+    rule: str
+    reason: str
+    where: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ask:
+    """The call may run once a person has said yes."""
+
+    rule: str
+    reason: str
+    where: str = ""
+    approval: Approval = Approval()
+    key: str = ""
+    """``on_untrusted`` when an allow became a question because of what the thread had read."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deny:
+    """The call does not run.
+
+    ``reason`` is for the operator and the trace, ``advice`` for the model: what it may do instead, nothing internal.
+    """
+
+    reason: str
+    rule: str | None = None
+    key: str = ""
+    where: str = ""
+    advice: str = ""
+
+
+Verdict = Allow | Ask | Deny

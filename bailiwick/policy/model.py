@@ -1,0 +1,214 @@
+"""The policy of one tool: what may be called (the gate) and what the call can touch (the sandbox).
+
+Empty is the least permission throughout: no rule allows nothing, no file list mounts nothing, no network list gives
+no network. Unknown keys are errors, since a misspelt restriction must never become a missing one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from datetime import timedelta
+from decimal import Decimal
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from bailiwick.policy.quantity import Bytes, Duration
+
+__all__ = [
+    "Approval",
+    "ArgRule",
+    "Effect",
+    "Files",
+    "InlineTest",
+    "Limits",
+    "Network",
+    "Output",
+    "Policy",
+    "Preceding",
+    "Rule",
+    "SandboxPolicy",
+]
+
+Effect = Literal["read", "write", "egress", "exec"]
+Scalar = str | int | float | bool
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class ArgRule(_Part):
+    """What one argument may be. Empty says only that the argument may be present.
+
+    ``regex`` always matches the whole value. ``equals`` may name a session value (``$session.user_id``); an unset
+    session value equals nothing.
+    """
+
+    type: Literal["string", "integer", "decimal", "boolean", "list", "object"] | None = None
+    regex: str | None = None
+    enum: tuple[Scalar, ...] | None = None
+    equals: Scalar | None = None
+    gt: Decimal | None = None
+    ge: Decimal | None = None
+    lt: Decimal | None = None
+    le: Decimal | None = None
+    max_length: Annotated[int, Field(ge=0)] | None = None
+    optional: bool = False
+    """Absent is accepted only where this says so: a constraint on an absent argument fails."""
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Self:
+        if self.regex is not None:
+            try:
+                re.compile(self.regex)
+            except re.error as error:
+                raise ValueError(f"regex does not compile: {error}") from None
+        if self.regex is not None and self.type not in (None, "string"):
+            raise ValueError("regex needs type: string")
+        bounds = [bound for bound in (self.gt, self.ge, self.lt, self.le) if bound is not None]
+        if bounds and self.type not in ("integer", "decimal"):
+            raise ValueError("gt, ge, lt and le need type: integer or type: decimal")
+        low, high = max((b for b in (self.gt, self.ge) if b is not None), default=None), min(
+            (b for b in (self.lt, self.le) if b is not None), default=None
+        )
+        if low is not None and high is not None:
+            strict = low == self.gt or high == self.lt
+            if low > high or (low == high and strict):
+                raise ValueError("the range is empty: nothing can satisfy it")
+        if self.enum is not None and not self.enum:
+            raise ValueError("enum is empty: nothing can satisfy it")
+        return self
+
+
+class Preceding(_Part):
+    """A call that must have come before, in the same thread."""
+
+    tool: str
+    ok: bool = True
+    same: tuple[str, ...] = ()
+    """Arguments that must have had the same value in that call. Empty: any call of the tool will do."""
+
+
+class Approval(_Part):
+    """Who answers an ``ask``. Empty ``by``: anyone whom the application lets answer."""
+
+    by: tuple[str, ...] = ()
+    ttl: Duration = timedelta(minutes=15)
+    show: tuple[str, ...] = ()
+    """Arguments to show first. Empty: all of them."""
+
+
+class Rule(_Part):
+    """One rule. Precedence over all that match: deny, then ask, then allow, then the default, which denies."""
+
+    id: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
+    decision: Literal["allow", "ask", "deny"]
+    agents: tuple[str, ...] = ()
+    """Which agents the rule is for. Empty: none for ``allow`` and ``ask``, every one for ``deny``. ``any``: all."""
+    args: dict[str, ArgRule] = Field(default_factory=dict)
+    """Constraints by argument. An argument that is sent but not named here does not match ``allow`` or ``ask``."""
+    after: tuple[Preceding, ...] = ()
+    approval: Approval = Approval()
+    reason: Annotated[str, Field(min_length=1)]
+
+
+class Output(_Part):
+    """What the result is worth. Empty: untrusted, without labels."""
+
+    trust: Literal["trusted", "untrusted"] = "untrusted"
+    labels: tuple[str, ...] = ()
+
+
+class Files(_Part):
+    """Paths relative to the project, mounted under /work. Empty: none."""
+
+    read: tuple[str, ...] = ()
+    write: tuple[str, ...] = ()
+
+
+class Network(_Part):
+    """Hosts as ``name:port``. Empty: no network at all."""
+
+    allow: tuple[str, ...] = ()
+
+
+class Limits(_Part):
+    """What one call may use. The defaults are small; raise what a tool shows that it needs."""
+
+    cpu: Annotated[float, Field(gt=0, le=64)] = 0.5
+    """Cores."""
+    memory: Annotated[Bytes, Field(ge=16 * 2**20)] = 128 * 2**20
+    """Bytes, swap included."""
+    pids: Annotated[int, Field(ge=4, le=4096)] = 16
+    time: Duration = timedelta(seconds=5)
+    """Wall time of the tool itself; starting a container is not counted."""
+    output: Annotated[Bytes, Field(ge=256)] = 64 * 2**10
+    """Bytes of the result as JSON, and again of each of stdout and stderr."""
+    disk: Annotated[Bytes, Field(ge=0)] = 16 * 2**20
+    """Bytes of /tmp, which is in memory."""
+
+
+class SandboxPolicy(_Part):
+    """What the container can touch. Empty: a read-only interpreter and the tool's own file, nothing else."""
+
+    image: Annotated[str, Field(min_length=1)] = "python"
+    requirements: tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")], ...] = ()
+    """Distributions of the host's environment that the tool may import, with what they need. Empty: the standard
+    library only."""
+    files: Files = Files()
+    network: Network = Network()
+    secrets: tuple[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], ...] = ()
+    """Names of environment variables of the host, handed over in the call's frame. Empty: none."""
+    limits: Limits = Limits()
+    isolation: Literal["call", "thread"] = "call"
+    runtime: Literal["any", "runc", "gvisor", "bubblewrap"] = "any"
+
+
+class InlineTest(_Part):
+    """A decision the author expects, checked whenever the policy is loaded."""
+
+    agent: str
+    args: dict[str, Any] = Field(default_factory=dict)
+    session: dict[str, Any] = Field(default_factory=dict)
+    after: tuple[dict[str, Any], ...] = ()
+    """Calls that came before: ``{tool, args, ok}``."""
+    untrusted: bool = False
+    """Whether the thread has read untrusted content."""
+    expect: Literal["allow", "ask", "deny"]
+    because: str | None = None
+    """The rule's id, or the key that failed."""
+
+
+class Policy(_Part):
+    """One tool's policy. Without rules nothing may be called."""
+
+    version: Literal[1] = 1
+    tool: Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]{0,63}$")] = "_"
+    """The tool's name; ``_`` only in code, where the decorated function gives it."""
+    effect: Effect = "write"
+    recover: Literal["idempotent", "ask"] = "ask"
+    """What to do when a write's outcome is unknown: run it again with the same key, or ask a person."""
+    output: Output = Output()
+    on_untrusted: Literal["allow", "ask", "deny"] = "ask"
+    """What an ``allow`` becomes once the thread has read untrusted content."""
+    rules: tuple[Rule, ...] = ()
+    sandbox: SandboxPolicy = SandboxPolicy()
+    tests: tuple[InlineTest, ...] = ()
+
+    @model_validator(mode="after")
+    def _rule_ids_differ(self) -> Self:
+        seen: set[str] = set()
+        for rule in self.rules:
+            if rule.id in seen:
+                raise ValueError(f"two rules are called {rule.id!r}")
+            seen.add(rule.id)
+        return self
+
+    @property
+    def digest(self) -> str:
+        """``sha256:…`` over the canonical JSON of what the policy decides; its tests are left out."""
+        text = json.dumps(self.model_dump(mode="json", exclude={"tests"}), sort_keys=True, separators=(",", ":"))
+        return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
