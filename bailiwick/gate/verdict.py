@@ -34,7 +34,7 @@ class PastCall:
 class Context:
     """What the gate knows besides the call. Empty is the least: nobody speaks, nothing came before."""
 
-    session: Mapping[str, Any] = field(default_factory=dict)
+    session: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Who is speaking, bound by the application: ``user_id``, ``roles``."""
     past: tuple[PastCall, ...] = ()
     untrusted: tuple[str, ...] = ()
@@ -59,7 +59,7 @@ class Ask:
     rule: str
     reason: str
     where: str = ""
-    approval: Approval = Approval()
+    approval: Approval = field(default_factory=Approval)
     key: str = ""
     """``on_untrusted`` when an allow became a question because of what the thread had read."""
 

@@ -71,8 +71,9 @@ class ArgRule(_Part):
         bounds = [bound for bound in (self.gt, self.ge, self.lt, self.le) if bound is not None]
         if bounds and self.type not in ("integer", "decimal"):
             raise ValueError("gt, ge, lt and le need type: integer or type: decimal")
-        low, high = max((b for b in (self.gt, self.ge) if b is not None), default=None), min(
-            (b for b in (self.lt, self.le) if b is not None), default=None
+        low, high = (
+            max((b for b in (self.gt, self.ge) if b is not None), default=None),
+            min((b for b in (self.lt, self.le) if b is not None), default=None),
         )
         if low is not None and high is not None:
             strict = low == self.gt or high == self.lt

@@ -56,8 +56,8 @@ class Request:
     file: str
     """The tool's file as seen inside the container."""
     function: str = ""
-    args: Mapping[str, Any] = field(default_factory=dict)
-    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    args: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    secrets: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     idempotency_key: str = ""
     time: float = 5.0
     """Seconds that the tool itself may take."""

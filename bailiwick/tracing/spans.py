@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
 
@@ -76,7 +76,7 @@ def span(
     attributes: Mapping[str, Any] | None = None,
     *,
     control_flow: tuple[type[BaseException], ...] = (),
-) -> Iterator[Span]:
+) -> Generator[Span]:
     """Open a span under the current one; every span leaves with a status.
 
     An exception ends it as an error and goes on, unless its class is in ``control_flow`` (LangGraph's interrupts are
@@ -109,7 +109,8 @@ def current_traceparent() -> str:
     context = trace.get_current_span().get_span_context()
     if not context.is_valid:
         return ""
-    return f"00-{trace.format_trace_id(context.trace_id)}-{trace.format_span_id(context.span_id)}-{context.trace_flags:02x}"
+    trace_id, span_id = trace.format_trace_id(context.trace_id), trace.format_span_id(context.span_id)
+    return f"00-{trace_id}-{span_id}-{context.trace_flags:02x}"
 
 
 def _attribute(value: Any) -> AttributeValue:
