@@ -1,1 +1,6 @@
+"""State, and the nodes: retrieve, think, act, answer."""
 
+from bailiwick.graph.nodes import Nodes
+from bailiwick.graph.state import Answer, State
+
+__all__ = ["Answer", "Nodes", "State"]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["ToolDefinition"]
+__all__ = ["ToolDefinition", "file_digest"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,3 +25,8 @@ class ToolDefinition:
     file: Path
     digest: str
     """``sha256:…`` of the file's bytes, so that a changed file is described anew."""
+
+
+def file_digest(file: Path) -> str:
+    """``sha256:…`` of the bytes of ``file``."""
+    return "sha256:" + hashlib.sha256(file.read_bytes()).hexdigest()

@@ -1,1 +1,24 @@
+"""The only way from a tool call to a sandbox: gate → ledger → sandbox → result."""
 
+from bailiwick.toolbox.agent_tools import AgentTools
+from bailiwick.toolbox.guarded_call import CallSite, RegisteredTool
+from bailiwick.toolbox.in_code import tool
+from bailiwick.toolbox.node import pending_calls, tool_node, tools_condition
+from bailiwick.toolbox.record import CallRecord, record_of
+from bailiwick.toolbox.session import Session, session_values
+from bailiwick.toolbox.toolbox import Toolbox
+
+__all__ = [
+    "AgentTools",
+    "CallRecord",
+    "CallSite",
+    "RegisteredTool",
+    "Session",
+    "Toolbox",
+    "pending_calls",
+    "record_of",
+    "session_values",
+    "tool",
+    "tool_node",
+    "tools_condition",
+]

@@ -1,0 +1,31 @@
+"""What a team writes in agents/: who answers, with which model, instructions, graph and tools, by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["Agent"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Agent:
+    """An agent as declared. Its name is that of its file.
+
+    Empty ``tools``: it may call none. ``model`` None: what ``BAILIWICK_MODEL`` names, else the rules in
+    ``agents/{offline}.py``, else no answer at all.
+    """
+
+    instructions: str
+    graph: str
+    """The file under graphs/ whose ``build(nodes)`` gives the state machine."""
+    tools: tuple[str, ...] = ()
+    model: str | None = None
+    offline: str | None = None
+    """The file under agents/ whose ``model`` answers where no model is configured."""
+    knowledge: bool = True
+    """Whether the graph's ``retrieve`` searches the project's knowledge."""
+    max_steps: int = 8
+    deadline: float = 60.0
+    """Seconds a turn may take, waiting for people not counted."""
+    max_question: int = 20_000
+    """Characters of a question."""

@@ -1,0 +1,116 @@
+"""The shipped nodes: retrieve, think, act, answer. Bound to one agent's parts, they go into any LangGraph graph."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.runnables import Runnable
+from langgraph.config import get_stream_writer
+from langgraph.types import Send
+
+from bailiwick.errors import RetrievalUnavailable
+from bailiwick.graph.citations import cited_passages
+from bailiwick.graph.prompt import build_prompt, last_question
+from bailiwick.graph.state import Answer, State
+from bailiwick.models import model_name, request_answer
+from bailiwick.resilience import require, seconds_left
+from bailiwick.retrieval import Knowledge
+from bailiwick.toolbox import AgentTools, pending_calls, tool_node
+from bailiwick.tracing import conventions as words
+from bailiwick.tracing import span
+
+__all__ = ["Nodes"]
+
+SEARCH_SECONDS = 2.0
+PASSAGES = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Nodes:
+    """An agent's nodes. ``knowledge`` None: retrieve finds nothing. Empty ``tools``: think offers none.
+
+    ``think`` and ``answer`` read and write ``State``; ``act`` is LangGraph's ToolNode behind the toolbox, one task
+    per call (``Send``); ``after_think`` routes to ``act`` or ``answer`` and knows no third way.
+    """
+
+    agent: str
+    model: BaseChatModel
+    instructions: str
+    tools: AgentTools
+    knowledge: Knowledge | None = None
+    max_steps: int = 8
+    """Model requests in one turn; the turn then ends with what it has."""
+
+    async def retrieve(self, state: State) -> dict[str, Any]:
+        """Find passages for the last question. Nothing relevant, or a search that failed, is an empty list."""
+        question = last_question(state["messages"])
+        if self.knowledge is None or not question:
+            return {"passages": [], "retrieval": {"mode": "none", "degraded": []}, "steps": 0, "answer": None}
+        with span("retrieve", "CHAIN"):
+            try:
+                found = await self.knowledge.search(question, k=PASSAGES, timeout=seconds_left(SEARCH_SECONDS))
+            except RetrievalUnavailable as error:
+                retrieval = {"mode": "none", "degraded": [error.message]}
+                passages: list[dict[str, Any]] = []
+            else:
+                retrieval = {"mode": found.mode, "degraded": list(found.degraded)}
+                passages = [passage.as_dict() for passage in found.passages] if found.relevant else []
+        get_stream_writer()({"passages": passages, "retrieval": retrieval})
+        return {"passages": passages, "retrieval": retrieval, "steps": 0, "answer": None}
+
+    async def think(self, state: State) -> dict[str, Any]:
+        """Ask the model for its answer or its next calls. Raises ModelError, DeadlineExceeded."""
+        require("the model")
+        prompt = build_prompt(self.instructions, state.get("passages", []), state["messages"])
+        steps = state.get("steps", 0) + 1
+        # The last request of a turn offers no tools, so that it can only be answered in words.
+        schemas = self.tools.schemas() if steps < self.max_steps else []
+        name = model_name(self.model)
+        with span("think", "CHAIN"), span(f"chat {name}", "LLM", words.model_request(name, _plain(prompt))) as opened:
+            answer = await request_answer(self.model, prompt, schemas)
+            message = answer.message
+            opened.set(words.model_response(_plain([message])[0], _usage(message), attempts=answer.attempts))
+        return {"messages": [message.model_copy(update={"name": self.agent})], "steps": steps}
+
+    @property
+    def act(self) -> Runnable[Any, Any]:
+        """Run one call through the toolbox; reached by ``Send`` only."""
+        return tool_node(self.tools, name="act")
+
+    def after_think(self, state: State) -> Sequence[Hashable]:
+        """One ``Send`` to ``act`` per pending call, else ``answer``."""
+        return [Send("act", [{**call, "type": "tool_call"}]) for call in pending_calls(state)] or ["answer"]
+
+    async def answer(self, state: State) -> dict[str, Any]:
+        """Put the last message together with the passages it cites."""
+        last = state["messages"][-1]
+        with span("answer", "CHAIN") as opened:
+            citations = cited_passages(last.text, state.get("passages", []))
+            limit = state.get("steps", 0) >= self.max_steps
+            opened.set({"bailiwick.citations": len(citations)})
+        answer = Answer(text=last.text, citations=citations, outcome="limit" if limit else "answered")
+        return {"answer": answer}
+
+
+def _plain(messages: Sequence[BaseMessage]) -> list[dict[str, Any]]:
+    """Messages as the tracing room takes them: role, content and tool calls as plain data."""
+    roles = {"human": "user", "ai": "assistant"}
+    return [
+        {
+            "role": roles.get(message.type, message.type),
+            "content": message.text,
+            "tool_calls": [dict(call) for call in message.tool_calls] if isinstance(message, AIMessage) else [],
+        }
+        for message in messages
+    ]
+
+
+def _usage(message: AIMessage) -> dict[str, int]:
+    usage = message.usage_metadata
+    if usage is None:
+        return {}
+    return {"input": usage["input_tokens"], "output": usage["output_tokens"]}

@@ -1,0 +1,58 @@
+"""What the model is sent: instructions, passages with numbers to cite, and the conversation in good order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, SystemMessage, ToolMessage
+
+__all__ = ["build_prompt", "last_question", "passage_block"]
+
+_CITE = (
+    "Answer from the passages below where they help, and cite each one you use by its number in square brackets, "
+    "like [1]. If neither they nor a tool tell you, say that you do not know."
+)
+
+
+def build_prompt(
+    instructions: str, passages: Sequence[Mapping[str, Any]], messages: Sequence[AnyMessage]
+) -> list[BaseMessage]:
+    """One system message, then the conversation in which every tool call has its answer right behind it."""
+    system = instructions.strip()
+    if passages:
+        system += f"\n\n{_CITE}\n\n" + "\n\n".join(passage_block(n, p) for n, p in enumerate(passages, start=1))
+    return [SystemMessage(system), *_mended(messages)]
+
+
+def passage_block(number: int, passage: Mapping[str, Any]) -> str:
+    """``[1] manual.pdf p. 3`` and the passage's text below it."""
+    return f"[{number}] {passage['citation']}\n{passage['text']}"
+
+
+def last_question(messages: Sequence[BaseMessage]) -> str:
+    """The text of the last human message, or an empty string."""
+    return next((message.text for message in reversed(messages) if message.type == "human"), "")
+
+
+def _mended(messages: Sequence[AnyMessage]) -> list[BaseMessage]:
+    """Put each ToolMessage behind its call, and one that says so where a cancelled turn left a call without any.
+
+    Providers refuse a history with a dangling call; the checkpoint keeps what really happened.
+    """
+    replies = {message.tool_call_id: message for message in messages if isinstance(message, ToolMessage)}
+    mended: list[BaseMessage] = []
+    for message in messages:
+        if isinstance(message, ToolMessage):
+            continue
+        mended.append(message)
+        if isinstance(message, AIMessage):
+            for call in message.tool_calls:
+                missing = ToolMessage(
+                    "This call was given up before it came back; nothing is known of it.",
+                    tool_call_id=call["id"] or "",
+                    name=call["name"],
+                    status="error",
+                )
+                mended.append(replies.get(call["id"] or "", missing))
+    return mended

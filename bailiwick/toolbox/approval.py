@@ -1,0 +1,68 @@
+"""Questions to a person, in the shape of LangChain's human-in-the-loop middleware, and what counts as an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+from langchain.agents.middleware.human_in_the_loop import ActionRequest, HITLRequest, ReviewConfig
+
+from bailiwick.gate import Ask, Call
+
+__all__ = ["Answer", "approval_request", "read_answer", "unknown_outcome_request"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What a person decided. ``by`` is empty when the application did not say who it was."""
+
+    decision: Literal["approve", "reject"]
+    by: str = ""
+    message: str = ""
+
+
+def approval_request(call: Call, verdict: Ask) -> HITLRequest:
+    """One question about one call. Arguments the policy wants shown come first."""
+    shown = {name: call.args[name] for name in verdict.approval.show if name in call.args}
+    return _request(call, {**shown, **call.args}, verdict.reason)
+
+
+def unknown_outcome_request(call: Call, begun: str) -> HITLRequest:
+    """Whether a call that was begun and never came back should be run again."""
+    text = (
+        f"{call.tool} was begun at {begun} and never came back: its effect may or may not have happened. "
+        "Approve to run it again, reject to leave it."
+    )
+    return _request(call, dict(call.args), text)
+
+
+def read_answer(resumed: object, by: Sequence[str]) -> Answer:
+    """Read ``{"decisions": [{"type": "approve" | "reject", "message"?, "by"?}]}`` for a question one of ``by`` may answer.
+
+    ``by`` in the answer is bound by the application: ``{"user_id", "roles"}``. An approval that nobody entitled gave
+    is a rejection, and so is everything that cannot be read: what is not clearly a yes is a no.
+    """
+    decisions = _mapping(resumed).get("decisions")
+    first = _mapping(decisions[0]) if isinstance(decisions, list) and decisions else {}
+    person = _mapping(first.get("by"))
+    name = str(person.get("user_id") or "")
+    message = str(first.get("message") or "")
+    if first.get("type") != "approve":
+        return Answer(decision="reject", by=name, message=message)
+    roles = person.get("roles")
+    held = {f"user:{name}"} | {f"role:{role}" for role in cast("Sequence[object]", roles or ())}
+    if by and not held & set(by):
+        return Answer(decision="reject", by=name, message=f"only {' or '.join(by)} may approve this")
+    return Answer(decision="approve", by=name, message=message)
+
+
+def _request(call: Call, args: dict[str, Any], description: str) -> HITLRequest:
+    return HITLRequest(
+        action_requests=[ActionRequest(name=call.tool, args=args, description=description)],
+        review_configs=[ReviewConfig(action_name=call.tool, allowed_decisions=["approve", "reject"])],
+    )
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {}

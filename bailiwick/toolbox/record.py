@@ -1,0 +1,69 @@
+"""What became of one call, as JSON data: it rides on the ToolMessage, in the stream, and in ``--json`` output."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from langchain_core.messages import ToolMessage
+
+__all__ = ["CallOutcome", "CallRecord", "record_of"]
+
+CallOutcome = Literal[
+    "ok", "error", "timeout", "oom", "signal", "output", "killed",
+    "denied", "rejected", "unknown_tool", "invalid_arguments", "no_sandbox", "unknown_outcome",
+]  # fmt: skip
+"""How a call ended. The first row is the sandbox's; in the second the tool did not run (or nobody knows)."""
+
+ARTIFACT = "bailiwick"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallRecord:
+    """One call: what was asked, what was decided and why, where it ran and how it ended.
+
+    Empty strings mean that the call did not get so far. ``trust`` is what its result is worth; ``source`` names it
+    when untrusted.
+    """
+
+    id: str
+    tool: str
+    agent: str
+    args: Mapping[str, Any]
+    decision: Literal["allow", "ask", "deny", "none"]
+    """``none``: there was nothing to decide, since the call names no tool or does not fit its schema."""
+    rule: str = ""
+    reason: str = ""
+    where: str = ""
+    key: str = ""
+    approved_by: str = ""
+    outcome: CallOutcome = "ok"
+    error_type: str = ""
+    error: str = ""
+    trust: Literal["trusted", "untrusted"] = "trusted"
+    sandbox: str = ""
+    container: str = ""
+    start_ms: float = 0.0
+    wall_ms: float = 0.0
+    replayed: bool = False
+    """Whether the result came from the ledger, without running the tool again."""
+    error_path: str = ""
+    """The fingerprint of the error path; empty when nothing went wrong."""
+    error_path_state: str = ""
+    """``new``, ``known`` or ``regressed``."""
+    span_id: str = ""
+
+    @property
+    def ok(self) -> bool:
+        return self.outcome == "ok"
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def record_of(message: ToolMessage) -> CallRecord | None:
+    """The record a ToolMessage of ours carries, or None for another's."""
+    artifact: Any = message.artifact
+    data = artifact.get(ARTIFACT) if isinstance(artifact, dict) else None
+    return CallRecord(**data) if isinstance(data, dict) else None

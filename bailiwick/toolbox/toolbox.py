@@ -1,0 +1,142 @@
+"""The only way from a tool call to a sandbox."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from langchain.agents.middleware.types import AgentMiddleware
+from langchain_core.messages import ToolMessage
+from langchain_core.runnables import Runnable
+from langchain_core.tools import BaseTool
+
+from bailiwick.gate import Call
+from bailiwick.ledger import CallLedger
+from bailiwick.resilience import run_sync
+from bailiwick.sandbox import Sandbox, open_sandbox
+from bailiwick.tool import ToolDefinition
+from bailiwick.toolbox.guarded_call import CallSite, GuardedCall, RegisteredTool
+from bailiwick.toolbox.middleware import ToolboxMiddleware
+from bailiwick.toolbox.node import tool_node
+from bailiwick.toolbox.register import register_folder
+from bailiwick.toolbox.structured import structured_tool
+from bailiwick.tracing import ErrorWatch
+
+__all__ = ["Toolbox"]
+
+
+class Toolbox:
+    """Tools with their policies, bound to a sandbox.
+
+    An empty toolbox offers nothing and answers every call with an unknown-tool error.
+    """
+
+    def __init__(
+        self,
+        tools: Iterable[RegisteredTool],
+        *,
+        sandbox: Sandbox,
+        ledger: CallLedger | None = None,
+        watch: ErrorWatch | None = None,
+        agent: str = "agent",
+    ) -> None:
+        self._tools = {tool.definition.name: tool for tool in tools}
+        self._guarded = GuardedCall(tools=self._tools, sandbox=sandbox, ledger=ledger, watch=watch)
+        self.agent = agent
+        """Who calls, as policies name it, where the graph does not say."""
+        self.offered: frozenset[str] | None = None
+
+    @classmethod
+    def open(
+        cls,
+        tools: Path | str,
+        *,
+        policies: Path | str,
+        sandbox: Literal["auto", "docker", "bubblewrap"] | Sandbox = "auto",
+        ledger: Path | str | None = None,
+        agent: str = "agent",
+    ) -> Toolbox:
+        """Open a folder of tool files with its folder of policies, from synchronous code.
+
+        ``ledger`` is the SQLite file that remembers which calls ran; without one a resumed graph may run a call
+        again. Raises PolicyError for a policy that is wrong or missing, ToolDefinitionError for a tool file that does
+        not load in its sandbox, SandboxUnavailable where there is no sandbox.
+        """
+        return run_sync(cls.aopen(tools, policies=policies, sandbox=sandbox, ledger=ledger, agent=agent))
+
+    @classmethod
+    async def aopen(
+        cls,
+        tools: Path | str,
+        *,
+        policies: Path | str,
+        sandbox: Literal["auto", "docker", "bubblewrap"] | Sandbox = "auto",
+        ledger: Path | str | None = None,
+        watch: ErrorWatch | None = None,
+        cache: Path | None = None,
+        agent: str = "agent",
+        on_progress: Callable[[str], None] | None = None,
+    ) -> Toolbox:
+        """As ``open``, from asynchronous code. ``cache`` is a file that remembers what the tools' files declare."""
+        opened = await open_sandbox(sandbox, on_progress=on_progress) if isinstance(sandbox, str) else sandbox
+        registered = await register_folder(Path(tools), Path(policies), sandbox=opened, cache=cache)
+        kept = None if ledger is None else CallLedger(Path(ledger))
+        return cls(registered, sandbox=opened, ledger=kept, watch=watch, agent=agent)
+
+    @property
+    def sandbox(self) -> Sandbox:
+        """What the tools run in."""
+        return self._guarded.sandbox
+
+    @property
+    def definitions(self) -> Mapping[str, ToolDefinition]:
+        """What is known of every tool, by name."""
+        return {name: tool.definition for name, tool in self._tools.items()}
+
+    @property
+    def registered(self) -> Mapping[str, RegisteredTool]:
+        """Every tool with its policy and container spec, by name."""
+        return self._tools
+
+    @property
+    def tools(self) -> list[BaseTool]:
+        """LangChain tools for ``create_agent``, ``bind_tools`` and ``ToolNode``; each takes the guarded way."""
+        return [structured_tool(self, tool.definition) for tool in self._tools.values()]
+
+    def schemas(self, names: Iterable[str] | None = None) -> list[dict[str, Any]]:
+        """OpenAI-shaped schemas of the named tools (None: all), for ``bind_tools``."""
+        wanted = self._tools if names is None else list(names)
+        return [
+            {
+                "type": "function",
+                "function": {
+                    "name": name,
+                    "description": self._tools[name].definition.description,
+                    "parameters": dict(self._tools[name].definition.parameters),
+                },
+            }
+            for name in wanted
+        ]
+
+    async def call(self, call: Call, site: CallSite) -> ToolMessage:
+        """Take one call through gate, ledger and sandbox. Never raises for what the tool or the model does."""
+        return await self._guarded.run(call, site)
+
+    def node(self) -> Runnable[Any, Any]:
+        """A graph node in place of ``ToolNode(tools)``; route to it with ``tools_condition``."""
+        return tool_node(self)
+
+    def middleware(self) -> AgentMiddleware[Any, Any]:
+        """Middleware for ``create_agent``: every tool call, known or not, takes the guarded way."""
+        return ToolboxMiddleware(self)
+
+    async def aclose(self) -> None:
+        """Leave nothing behind. Safe to call twice."""
+        await self.sandbox.close()
+        if self._guarded.ledger is not None:
+            self._guarded.ledger.close()
+
+    def close(self) -> None:
+        """As ``aclose``, from synchronous code."""
+        run_sync(self.aclose())
