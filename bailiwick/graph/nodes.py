@@ -10,6 +10,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.runnables import Runnable
 from langgraph.config import get_stream_writer
+from langgraph.runtime import Runtime
 from langgraph.types import Send
 
 from bailiwick.errors import RetrievalUnavailable
@@ -19,7 +20,7 @@ from bailiwick.graph.state import Answer, State
 from bailiwick.models import model_name, request_answer
 from bailiwick.resilience import require, seconds_left
 from bailiwick.retrieval import Knowledge
-from bailiwick.toolbox import AgentTools, pending_calls, tool_node
+from bailiwick.toolbox import AgentTools, Session, pending_calls, session_values, tool_node
 from bailiwick.tracing import conventions as words
 from bailiwick.tracing import span
 
@@ -62,10 +63,11 @@ class Nodes:
         get_stream_writer()({"passages": passages, "retrieval": retrieval})
         return {"passages": passages, "retrieval": retrieval, "steps": 0, "answer": None}
 
-    async def think(self, state: State) -> dict[str, Any]:
+    async def think(self, state: State, runtime: Runtime[Session]) -> dict[str, Any]:
         """Ask the model for its answer or its next calls. Raises ModelError, DeadlineExceeded."""
         require("the model")
-        prompt = build_prompt(self.instructions, state.get("passages", []), state["messages"])
+        speaker = str(session_values(runtime.context).get("user_id") or "")
+        prompt = build_prompt(self.instructions, state.get("passages", []), state["messages"], speaker=speaker)
         steps = state.get("steps", 0) + 1
         # The last request of a turn offers no tools, so that it can only be answered in words.
         schemas = self.tools.schemas() if steps < self.max_steps else []

@@ -16,10 +16,20 @@ _CITE = (
 
 
 def build_prompt(
-    instructions: str, passages: Sequence[Mapping[str, Any]], messages: Sequence[AnyMessage]
+    instructions: str,
+    passages: Sequence[Mapping[str, Any]],
+    messages: Sequence[AnyMessage],
+    *,
+    speaker: str = "",
 ) -> list[BaseMessage]:
-    """One system message, then the conversation in which every tool call has its answer right behind it."""
+    """One system message, then the conversation in which every tool call has its answer right behind it.
+
+    ``speaker`` is the user id that the application bound to the session. The model is told it so that it can fill it
+    in; whether it is the right one is for the gate to say. Empty: nobody is named.
+    """
     system = instructions.strip()
+    if speaker:
+        system += f"\n\nYou are speaking with {speaker}."
     if passages:
         system += f"\n\n{_CITE}\n\n" + "\n\n".join(passage_block(n, p) for n, p in enumerate(passages, start=1))
     return [SystemMessage(system), *_mended(messages)]

@@ -1,0 +1,82 @@
+"""What agents/ and graphs/ declare, and the model that answers for an agent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, cast
+
+from langchain_core.language_models import BaseChatModel
+from langgraph.graph import StateGraph
+
+from bailiwick.agent import Agent
+from bailiwick.errors import ConfigError, ModelNotConfigured, UnknownAgent
+from bailiwick.graph import Nodes
+from bailiwick.models import configured_name, model_name, resolve_model
+from bailiwick.project.layout import Layout
+from bailiwick.project.load_file import load_file
+
+__all__ = ["ChosenModel", "agent_names", "choose_model", "load_agent", "load_graph"]
+
+BuildGraph = Callable[[Nodes], StateGraph[Any, Any, Any, Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChosenModel:
+    """The model that answers. An empty ``notice`` says nothing: a real model is at work."""
+
+    model: BaseChatModel
+    name: str
+    notice: str = ""
+
+
+def agent_names(layout: Layout) -> list[str]:
+    """The names of the files under agents/ that declare an agent, without importing any."""
+    return sorted(file.stem for file in layout.agents.glob("*.py") if "Agent(" in file.read_text(errors="replace"))
+
+
+def load_agent(layout: Layout, name: str) -> Agent:
+    """The ``agent`` of agents/NAME.py. Raises UnknownAgent, and ConfigError for a file that is wrong."""
+    file = layout.agents / f"{name}.py"
+    if not name.isidentifier() or not file.is_file():
+        have = ", ".join(agent_names(layout)) or "none"
+        raise UnknownAgent(
+            f"there is no agent {name!r} (there are: {have})", file=layout.agents, fix="use one of these names"
+        )
+    declared = getattr(load_file(file), "agent", None)
+    if not isinstance(declared, Agent):
+        raise ConfigError("it declares no agent", file=file, key="agent", fix="write agent = Agent(...)")
+    return declared
+
+
+def load_graph(layout: Layout, agent: str, name: str) -> BuildGraph:
+    """The ``build`` function of graphs/NAME.py. Raises ConfigError naming the agent that asks for it."""
+    file = layout.graphs / f"{name}.py"
+    if not name.isidentifier() or not file.is_file():
+        have = ", ".join(sorted(found.stem for found in layout.graphs.glob("*.py"))) or "none"
+        raise ConfigError(
+            f"there is no graph {name!r} (there are: {have})",
+            file=layout.agents / f"{agent}.py",
+            key="graph",
+            fix=f"write graphs/{name}.py, or name another",
+        )
+    build = getattr(load_file(file), "build", None)
+    if not callable(build):
+        raise ConfigError("it has no build function", file=file, key="build", fix="write def build(nodes): ...")
+    return cast("BuildGraph", build)
+
+
+def choose_model(layout: Layout, agent: str, declared: Agent) -> ChosenModel:
+    """The agent's own model, else ``BAILIWICK_MODEL``, else its offline rules. Raises ModelNotConfigured for none."""
+    if name := declared.model or configured_name():
+        return ChosenModel(model=resolve_model(name), name=name)
+    if declared.offline is None:
+        raise ModelNotConfigured(
+            f"no model is configured for the agent {agent!r}, and it has no offline rules",
+            fix="set BAILIWICK_MODEL to provider:model, such as openai:gpt-5, and the provider's key",
+        )
+    file = layout.agents / f"{declared.offline}.py"
+    model = getattr(load_file(file), "model", None)
+    if not isinstance(model, BaseChatModel):
+        raise ConfigError("it declares no model", file=file, key="model", fix="write model = FunctionModel(...)")
+    return ChosenModel(model=model, name=model_name(model), notice=str(getattr(model, "notice", "")))

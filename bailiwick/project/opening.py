@@ -1,0 +1,125 @@
+"""A project opened: one sandbox, toolbox, ledger, index and checkpointer, and the agents bound to them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from langchain_core.language_models import BaseChatModel
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+from langgraph.graph.state import CompiledStateGraph
+
+from bailiwick.agent import Agent, LiveAgent
+from bailiwick.errors import ConfigError
+from bailiwick.graph import Nodes
+from bailiwick.project.declarations import ChosenModel, agent_names, choose_model, load_agent, load_graph
+from bailiwick.project.layout import Layout
+from bailiwick.retrieval import Knowledge
+from bailiwick.sandbox import Sandbox
+from bailiwick.toolbox import AgentTools, Toolbox
+from bailiwick.tracing import ErrorWatch
+
+__all__ = ["Project"]
+
+SandboxChoice = Literal["auto", "docker", "bubblewrap"] | Sandbox
+
+
+@dataclass(frozen=True, kw_only=True)
+class Project:
+    """The parts that every agent of a project shares. Made by ``Project.open`` only, which also takes them down."""
+
+    layout: Layout
+    toolbox: Toolbox
+    knowledge: Knowledge
+    checkpointer: BaseCheckpointSaver[Any]
+    watch: ErrorWatch
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls,
+        root: Path | str,
+        *,
+        sandbox: SandboxChoice = "auto",
+        watch: ErrorWatch | None = None,
+        on_progress: Callable[[str], None] | None = None,
+    ) -> AsyncGenerator[Project]:
+        """Open the project at ``root`` for as long as the context lasts.
+
+        ``watch`` None: error paths are kept in the project and told to nobody else. Raises what is wrong with the
+        project's files (ConfigError and its kind) and SandboxUnavailable; nothing is left running then.
+        """
+        layout = Layout(root=Path(root).resolve())
+        layout.kept.mkdir(parents=True, exist_ok=True)
+        async with AsyncExitStack() as stack:
+            if watch is None:
+                watch = stack.enter_context(ErrorWatch.open(layout.errors))
+            toolbox = await Toolbox.aopen(
+                layout.tools,
+                policies=layout.policies,
+                sandbox=sandbox,
+                ledger=layout.state,
+                watch=watch,
+                cache=layout.described,
+                on_progress=on_progress,
+            )
+            stack.push_async_callback(toolbox.aclose)
+            knowledge = stack.enter_context(Knowledge.open(layout.index))
+            saver = await stack.enter_async_context(AsyncSqliteSaver.from_conn_string(str(layout.state)))
+            yield cls(layout=layout, toolbox=toolbox, knowledge=knowledge, checkpointer=saver, watch=watch)
+
+    @property
+    def agents(self) -> list[str]:
+        """The names of the project's agents."""
+        return agent_names(self.layout)
+
+    def agent(self, name: str, *, model: BaseChatModel | None = None) -> LiveAgent:
+        """The agent of that name, ready for turns. ``model`` takes the place of the configured one (tests).
+
+        Raises UnknownAgent, ConfigError for what its files have wrong, ModelNotConfigured.
+        """
+        declared, chosen = self._declared(name, model)
+        return LiveAgent(
+            name=name,
+            declared=declared,
+            graph=self._compile(name, declared, chosen, self.checkpointer),
+            model=chosen.name,
+            notice=chosen.notice,
+            watch=self.watch,
+        )
+
+    def graph(self, name: str) -> CompiledStateGraph[Any, Any, Any, Any]:
+        """The agent's graph without a checkpointer, for servers that bring their own."""
+        declared, chosen = self._declared(name, None)
+        return self._compile(name, declared, chosen, None)
+
+    def _declared(self, name: str, model: BaseChatModel | None) -> tuple[Agent, ChosenModel]:
+        declared = load_agent(self.layout, name)
+        have = self.toolbox.definitions
+        if missing := [tool for tool in declared.tools if tool not in have]:
+            raise ConfigError(
+                f"there is no tool {missing[0]!r} (there are: {', '.join(sorted(have)) or 'none'})",
+                file=self.layout.agents / f"{name}.py",
+                key="tools",
+                fix="correct the name, or write the tool and its policy",
+            )
+        if model is not None:
+            return declared, ChosenModel(model=model, name=str(getattr(model, "model_name", type(model).__name__)))
+        return declared, choose_model(self.layout, name, declared)
+
+    def _compile(
+        self, name: str, declared: Agent, chosen: ChosenModel, checkpointer: BaseCheckpointSaver[Any] | None
+    ) -> CompiledStateGraph[Any, Any, Any, Any]:
+        nodes = Nodes(
+            agent=name,
+            model=chosen.model,
+            instructions=declared.instructions,
+            tools=AgentTools(toolbox=self.toolbox, agent=name, offered=frozenset(declared.tools)),
+            knowledge=self.knowledge if declared.knowledge else None,
+            max_steps=declared.max_steps,
+        )
+        return load_graph(self.layout, name, declared.graph)(nodes).compile(checkpointer=checkpointer, name=name)
