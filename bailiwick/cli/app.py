@@ -1,0 +1,35 @@
+"""``bailiwick``: the commands, and how an error leaves the program.
+
+Exit codes: 0 done, 1 it was tried and failed, 2 what was asked for is wrong (a file, a name, the input).
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from bailiwick.cli.ask import ask
+from bailiwick.cli.chat import chat
+from bailiwick.cli.doctor import doctor
+from bailiwick.cli.ingest import ingest
+from bailiwick.cli.up import up
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="LLM agents whose every tool call runs under a least-privilege policy in a sandbox, traced to Phoenix.",
+)
+for command in (up, ask, chat, ingest, doctor):
+    app.command()(command)
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    from bailiwick import __version__
+
+    sys.stdout.write(f"bailiwick {__version__}\n")

@@ -1,0 +1,86 @@
+"""``bailiwick up``: what a project needs besides its files – Phoenix, a sandbox, and the knowledge in its index."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bailiwick.cli.options import AsJson, ProjectFolder, SandboxKind, told_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bailiwick.project import Layout
+
+__all__ = ["prepare", "up"]
+
+
+def up(
+    project: ProjectFolder = None,
+    sandbox: SandboxKind = "auto",
+    port: Annotated[int, typer.Option(help="Where Phoenix listens, on this machine only.")] = 6006,
+    as_json: AsJson = False,
+) -> None:
+    """Start Phoenix and keep it running; make the sandbox's image; take in the knowledge. Ctrl-C stops it cleanly."""
+    with told_errors():
+        from rich.console import Console
+
+        from bailiwick.project import Layout, find_root
+        from bailiwick.tracing import PhoenixServer, phoenix_endpoint
+
+        layout = Layout(root=find_root(project))
+        console = Console(stderr=True, quiet=as_json, highlight=False)
+        stopped = _Stop()
+        with PhoenixServer.start(layout.phoenix, endpoint=phoenix_endpoint(port)) as phoenix:
+            kind = asyncio.run(prepare(layout, sandbox=sandbox, on_progress=console.print))
+            phoenix.wait_ready(timeout=120, on_progress=console.print)
+            ready = {"phoenix": phoenix.endpoint, "sandbox": kind, "project": str(layout.root)}
+            if as_json:
+                sys.stdout.write(json.dumps(ready) + "\n")
+                sys.stdout.flush()
+            console.print(f"Phoenix is at {phoenix.endpoint}, tools run in {kind}; Ctrl-C stops it")
+            while not stopped.wait(0.5):
+                phoenix.check()
+        console.print("stopped")
+
+
+async def prepare(layout: Layout, *, sandbox: Any, on_progress: Callable[[str], None]) -> str:
+    """Open the project once, so that image, tools and policies are found good, and take in its knowledge.
+
+    Gives the sandbox's kind. Raises whatever is wrong with the project.
+    """
+    from bailiwick.project import Project
+
+    async with Project.open(layout.root, sandbox=sandbox, on_progress=on_progress) as project:
+        if layout.knowledge.is_dir():
+            report = await asyncio.to_thread(project.knowledge.ingest, [layout.knowledge], on_progress=on_progress)
+            on_progress(
+                f"knowledge: {report.added} passages added, {report.unchanged} unchanged, {report.removed} removed"
+            )
+            for letter in report.dead_letters:
+                on_progress(f"not taken in: {letter.source}: {letter.reason}")
+        return project.toolbox.sandbox.kind
+
+
+class _Stop:
+    """Set by Ctrl-C or a polite kill; the first one ends the wait, a second one the program."""
+
+    def __init__(self) -> None:
+        import threading
+
+        self._event = threading.Event()
+        self._before = {which: signal.signal(which, self._set) for which in (signal.SIGINT, signal.SIGTERM)}
+
+    def _set(self, *_: object) -> None:
+        self._event.set()
+        for which, handler in self._before.items():
+            signal.signal(which, handler)
+
+    def wait(self, seconds: float) -> bool:
+        return self._event.wait(seconds)
