@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sys
+from pathlib import Path
 
 import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))  # demo/ and benchmarks/ are no installed packages
+
+from demo.shop import make_shop  # noqa: E402
 
 PARTS = ("docker", "bubblewrap", "browser")
 WITHOUT = {name.strip() for name in os.environ.get("BAILIWICK_TEST_WITHOUT", "").split(",") if name.strip()}
@@ -27,3 +35,31 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def no_model_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("BAILIWICK_MODEL", "BAILIWICK_MODEL_BASE_URL", "PHOENIX_COLLECTOR_ENDPOINT", "BAILIWICK_SANDBOX"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(
+    params=[
+        pytest.param("docker", marks=pytest.mark.docker),
+        pytest.param("bubblewrap", marks=pytest.mark.bubblewrap),
+    ]
+)
+def sandbox_kind(request: pytest.FixtureRequest) -> str:
+    """Every kind of sandbox, one after the other."""
+    return request.param
+
+
+def open_to_nobody(folder: Path) -> None:
+    """pytest's folders are closed to others; a container that runs as nobody has to reach what is mounted from them."""
+    for parent in (folder, *folder.parents):
+        if parent.owner() == folder.owner() and parent.is_relative_to("/tmp") and parent != Path("/tmp"):
+            parent.chmod(parent.stat().st_mode | 0o011)
+
+
+@pytest.fixture
+def project_root(tmp_path: Path) -> Path:
+    """A copy of the support desk's project with data of its own, and nothing kept yet."""
+    for folder in ("agents", "graphs", "tools", "policies", "knowledge"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    make_shop(tmp_path / "data")
+    open_to_nobody(tmp_path)
+    return tmp_path
