@@ -1,5 +1,33 @@
-"""Spans in OpenInference and GenAI words, and the store of error paths."""
+"""Spans in OpenInference and GenAI words, error paths, and Phoenix, which shows both."""
 
+from bailiwick.tracing.configure import Tracing, configure
+from bailiwick.tracing.diagnosis import PhoenixFinding, diagnose_phoenix
+from bailiwick.tracing.error_path import ErrorPath
+from bailiwick.tracing.error_store import ErrorStore, KnownPath
+from bailiwick.tracing.error_watch import ErrorWatch, Sighting
+from bailiwick.tracing.inside_spans import add_inside_spans
+from bailiwick.tracing.links import project_link, span_link, trace_link
+from bailiwick.tracing.phoenix_server import PhoenixServer, phoenix_endpoint
 from bailiwick.tracing.spans import Kind, Span, current_traceparent, span
 
-__all__ = ["Kind", "Span", "current_traceparent", "span"]
+__all__ = [
+    "ErrorPath",
+    "ErrorStore",
+    "ErrorWatch",
+    "Kind",
+    "KnownPath",
+    "PhoenixFinding",
+    "PhoenixServer",
+    "Sighting",
+    "Span",
+    "Tracing",
+    "add_inside_spans",
+    "configure",
+    "current_traceparent",
+    "diagnose_phoenix",
+    "phoenix_endpoint",
+    "project_link",
+    "span",
+    "span_link",
+    "trace_link",
+]

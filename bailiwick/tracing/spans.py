@@ -21,13 +21,25 @@ __all__ = ["Kind", "Span", "current_traceparent", "span"]
 Kind = Literal["AGENT", "CHAIN", "RETRIEVER", "LLM", "TOOL", "GUARDRAIL", "EMBEDDING"]
 """OpenInference span kinds."""
 
-_provider: trace.TracerProvider | None = None
+_chosen: tuple[trace.TracerProvider, trace.Tracer] | None = None
 
 
-def use_provider(provider: trace.TracerProvider | None) -> None:
-    """Take spans to ``provider`` from now on; None goes back to OpenTelemetry's global one."""
-    global _provider
-    _provider = provider
+def use_provider(provider: trace.TracerProvider) -> None:
+    """Take spans to ``provider`` from now on."""
+    global _chosen
+    _chosen = provider, provider.get_tracer("bailiwick")
+
+
+def stop_using(provider: trace.TracerProvider) -> None:
+    """Go back to OpenTelemetry's global provider, unless another than ``provider`` was chosen since."""
+    global _chosen
+    if _chosen is not None and _chosen[0] is provider:
+        _chosen = None
+
+
+def tracer() -> trace.Tracer:
+    """What opens spans. Ours is kept, since getting one costs as much as opening a span."""
+    return _chosen[1] if _chosen else trace.get_tracer_provider().get_tracer("bailiwick")
 
 
 class Span:
@@ -82,8 +94,7 @@ def span(
     An exception ends it as an error and goes on, unless its class is in ``control_flow`` (LangGraph's interrupts are
     exceptions but no errors).
     """
-    tracer = (_provider or trace.get_tracer_provider()).get_tracer("bailiwick")
-    with tracer.start_as_current_span(name, record_exception=False, set_status_on_exception=False) as inner:
+    with tracer().start_as_current_span(name, record_exception=False, set_status_on_exception=False) as inner:
         opened = Span(inner)
         opened.set({"openinference.span.kind": kind, **(attributes or {})})
         try:
