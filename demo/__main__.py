@@ -104,7 +104,7 @@ async def one_message(
         assert turn is not None, "every turn ends with Finished"
         if not turn.questions or message.approver is None:
             break
-        console.print(f"  trace  {project.trace_link(turn.trace_id)}", style="dim", soft_wrap=True)
+        console.print(f"  trace  {project.tracing.trace_link(turn.trace_id)}", style="dim", soft_wrap=True)
         by = {"user_id": message.approver.user_id, "roles": list(message.approver.roles)}
         answers = {}
         for question in turn.questions:
@@ -112,7 +112,7 @@ async def one_message(
             console.print(f"  [green]{message.approver.decision}d[/] by {message.approver.user_id}")
             answers[question.id] = {"type": message.approver.decision, "by": by}
         events = live.stream_resumed(answers, thread=thread, session=session)
-    show_turn(console, turn, project.trace_link(turn.trace_id))
+    show_turn(console, turn, project.tracing.trace_link(turn.trace_id))
     return turn
 
 

@@ -104,7 +104,7 @@ async def _ask(
                     console.print(
                         f"         bailiwick ask {agent} --thread {thread} --approve {question.id}", soft_wrap=True
                     )
-                show_turn(console, turn, project.trace_link(turn.trace_id))
+                show_turn(console, turn, project.tracing.trace_link(turn.trace_id))
                 console.print(f"  thread {thread}", style="dim")
                 if as_json:
                     sys.stdout.write(json.dumps(_document(turn, project), ensure_ascii=False, default=str) + "\n")
@@ -116,4 +116,4 @@ async def _ask(
 
 
 def _document(turn: Turn, project: Project) -> dict[str, Any]:
-    return {**turn.as_dict(), "trace_link": project.trace_link(turn.trace_id)}
+    return {**turn.as_dict(), "trace_link": project.tracing.trace_link(turn.trace_id)}

@@ -114,7 +114,7 @@ async def _follow(console: Console, project: Project, live: LiveAgent, events: A
                 if streamed:
                     console.print()
                 shown = replace(turn, text="") if streamed.endswith(turn.text) and turn.text else turn
-                show_turn(console, shown, project.trace_link(turn.trace_id))
+                show_turn(console, shown, project.tracing.trace_link(turn.trace_id))
                 return turn
             case _:
                 show_event(console, event)

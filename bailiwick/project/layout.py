@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,11 @@ class Layout:
     """The folders and files of the project at ``root``. Nothing is made until somebody writes it."""
 
     root: Path
+
+    @property
+    def name(self) -> str:
+        """What the project is called in Phoenix: ``BAILIWICK_PROJECT``, else ``bailiwick``."""
+        return os.environ.get("BAILIWICK_PROJECT", "").strip() or "bailiwick"
 
     @property
     def agents(self) -> Path:

@@ -21,7 +21,7 @@ from bailiwick.project.layout import Layout
 from bailiwick.retrieval import Knowledge
 from bailiwick.sandbox import Sandbox
 from bailiwick.toolbox import AgentTools, Toolbox
-from bailiwick.tracing import ErrorWatch
+from bailiwick.tracing import ErrorWatch, Tracing, configure, phoenix_endpoint
 
 __all__ = ["Project"]
 
@@ -36,6 +36,7 @@ class Project:
     toolbox: Toolbox
     knowledge: Knowledge
     checkpointer: BaseCheckpointSaver[Any]
+    tracing: Tracing
     watch: ErrorWatch
 
     @classmethod
@@ -45,19 +46,22 @@ class Project:
         root: Path | str,
         *,
         sandbox: SandboxChoice = "auto",
-        watch: ErrorWatch | None = None,
+        phoenix: str | None = "auto",
         on_progress: Callable[[str], None] | None = None,
     ) -> AsyncGenerator[Project]:
         """Open the project at ``root`` for as long as the context lasts.
 
-        ``watch`` None: error paths are kept in the project and told to nobody else. Raises what is wrong with the
-        project's files (ConfigError and its kind) and SandboxUnavailable; nothing is left running then.
+        ``phoenix`` is where traces go: an address, ``"auto"`` for ``PHOENIX_COLLECTOR_ENDPOINT`` or this machine's
+        port 6006, None for nowhere. Phoenix need not be there: spans and error paths wait in the project until it is.
+        Raises what is wrong with the project's files (ConfigError and its kind) and SandboxUnavailable; nothing is
+        left running then.
         """
         layout = Layout(root=Path(root).resolve())
         layout.kept.mkdir(parents=True, exist_ok=True)
         async with AsyncExitStack() as stack:
-            if watch is None:
-                watch = stack.enter_context(ErrorWatch.open(layout.errors))
+            endpoint = phoenix_endpoint() if phoenix == "auto" else phoenix
+            watch = stack.enter_context(ErrorWatch.open(layout.errors, endpoint=endpoint))
+            tracing = stack.enter_context(configure(endpoint=endpoint, project=layout.name, spool=layout.spool))
             toolbox = await Toolbox.aopen(
                 layout.tools,
                 policies=layout.policies,
@@ -70,7 +74,14 @@ class Project:
             stack.push_async_callback(toolbox.aclose)
             knowledge = stack.enter_context(Knowledge.open(layout.index))
             saver = await stack.enter_async_context(AsyncSqliteSaver.from_conn_string(str(layout.state)))
-            yield cls(layout=layout, toolbox=toolbox, knowledge=knowledge, checkpointer=saver, watch=watch)
+            yield cls(
+                layout=layout,
+                toolbox=toolbox,
+                knowledge=knowledge,
+                checkpointer=saver,
+                tracing=tracing,
+                watch=watch,
+            )
 
     @property
     def agents(self) -> list[str]:
