@@ -20,6 +20,7 @@ from bailiwick.policy.quantity import Bytes, Duration
 __all__ = [
     "Approval",
     "ArgRule",
+    "EarlierCall",
     "Effect",
     "Files",
     "InlineTest",
@@ -168,14 +169,22 @@ class SandboxPolicy(_Part):
     runtime: Literal["any", "runc", "gvisor", "bubblewrap"] = "any"
 
 
+class EarlierCall(_Part):
+    """A call that an inline test lets come before."""
+
+    tool: str
+    args: dict[str, Any] = Field(default_factory=dict)
+    ok: bool = True
+
+
 class InlineTest(_Part):
     """A decision the author expects, checked whenever the policy is loaded."""
 
     agent: str
     args: dict[str, Any] = Field(default_factory=dict)
     session: dict[str, Any] = Field(default_factory=dict)
-    after: tuple[dict[str, Any], ...] = ()
-    """Calls that came before: ``{tool, args, ok}``."""
+    after: tuple[EarlierCall, ...] = ()
+    """Calls that came before. Empty: none."""
     untrusted: bool = False
     """Whether the thread has read untrusted content."""
     expect: Literal["allow", "ask", "deny"]
@@ -194,7 +203,7 @@ class Policy(_Part):
     """What to do when a write's outcome is unknown: run it again with the same key, or ask a person."""
     output: Output = Output()
     on_untrusted: Literal["allow", "ask", "deny"] = "ask"
-    """What an ``allow`` becomes once the thread has read untrusted content."""
+    """What an ``allow`` becomes once the thread has read untrusted content; ``deny`` takes an ``ask`` with it."""
     rules: tuple[Rule, ...] = ()
     sandbox: SandboxPolicy = SandboxPolicy()
     tests: tuple[InlineTest, ...] = ()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bailiwick.errors import PolicyError, ToolDefinitionError
+from bailiwick.gate import check_tests
 from bailiwick.policy import LoadedPolicy, Policy, SandboxPolicy, check_against_schema, load_policies
 from bailiwick.sandbox import Sandbox, compile_spec, describe_tools, inside_path
 from bailiwick.tool import ToolDefinition, file_digest
@@ -37,6 +38,7 @@ async def register_folder(
 def join(definition: ToolDefinition, loaded: LoadedPolicy, *, project: Path, sandbox: Sandbox) -> RegisteredTool:
     """Bind a tool to its policy: the policy must fit the tool's arguments, and the sandbox must be able to hold it."""
     check_against_schema(loaded, definition.parameters)
+    check_tests(loaded)
     spec = compile_spec(loaded.policy, project=project, tool_file=definition.file)
     sandbox.check(spec)
     return RegisteredTool(definition=definition, policy=loaded, spec=spec, inside=inside_path(definition.file))

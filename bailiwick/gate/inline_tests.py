@@ -1,0 +1,60 @@
+"""A policy's own tests, run through the gate whenever it is bound to a tool."""
+
+from __future__ import annotations
+
+from bailiwick.errors import PolicyError
+from bailiwick.gate.decide import decide
+from bailiwick.gate.verdict import Allow, Ask, Call, Context, Deny, PastCall, Verdict
+from bailiwick.policy import InlineTest, LoadedPolicy
+
+__all__ = ["check_tests"]
+
+
+def check_tests(loaded: LoadedPolicy) -> None:
+    """Raise PolicyError for the first inline test that does not come out as its author expects. No tests: nothing."""
+    for n, test in enumerate(loaded.policy.tests):
+        verdict = _run(test, loaded)
+        if (got := _word(verdict)) != test.expect:
+            raise _failed(loaded, n, "expect", f"expected {test.expect}, got {got}{_by(verdict)}")
+        if test.because is not None and not _is_because(test.because, verdict):
+            expected = f"{got} because of {test.because!r}"
+            raise _failed(loaded, n, "because", f"expected {expected}, got {got}{_by(verdict)}")
+
+
+def _run(test: InlineTest, loaded: LoadedPolicy) -> Verdict:
+    past = tuple(PastCall(tool=each.tool, args=each.args, ok=each.ok) for each in test.after)
+    context = Context(session=test.session, past=past, untrusted=("a test",) if test.untrusted else ())
+    return decide(Call(id="test", tool=loaded.policy.tool, agent=test.agent, args=test.args), loaded, context)
+
+
+def _word(verdict: Verdict) -> str:
+    match verdict:
+        case Allow():
+            return "allow"
+        case Ask():
+            return "ask"
+        case Deny():
+            return "deny"
+
+
+def _is_because(because: str, verdict: Verdict) -> bool:
+    """The rule's id, the key that decided, or a part of it: ``amount`` and ``le`` are both in ``args.amount.le``."""
+    key = "" if isinstance(verdict, Allow) else verdict.key
+    return because in (verdict.rule, key, *key.split("."))
+
+
+def _by(verdict: Verdict) -> str:
+    key = "" if isinstance(verdict, Allow) or not verdict.key else f", key {verdict.key!r}"
+    rule = f" by the rule {verdict.rule!r}" if verdict.rule else ""
+    return f"{rule}{key}: {verdict.reason}"
+
+
+def _failed(loaded: LoadedPolicy, n: int, part: str, message: str) -> PolicyError:
+    key = f"tests.{n}.{part}"
+    return PolicyError(
+        message,
+        file=loaded.file,
+        line=loaded.line(key),
+        key=key,
+        fix="correct the rules if the test is right, or the test if the rules are",
+    )

@@ -1,0 +1,170 @@
+"""From a file, or a folder of files, to policies; what is wrong is told with file, line, key and fix."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from bailiwick.errors import PolicyError
+from bailiwick.policy.known_keys import keys_at, nearest, not_yet
+from bailiwick.policy.loaded import LoadedPolicy
+from bailiwick.policy.model import Policy
+from bailiwick.policy.reach import check_reach
+from bailiwick.policy.yaml_file import YamlFile, read_yaml
+
+__all__ = ["load_policies", "load_policy"]
+
+
+def load_policy(file: Path | str) -> LoadedPolicy:
+    """The policy in ``file``, which is named for its tool. Raises PolicyError for the first thing that is wrong."""
+    file = Path(file)
+    read = read_yaml(file)
+    data: object = read.data
+    if data is None:
+        raise PolicyError(
+            "the file is empty, and an empty policy allows nothing",
+            file=file,
+            fix=f"write at least version: 1, tool: {file.stem}, effect and rules; or remove the file",
+        )
+    if not isinstance(data, dict):
+        kind = {"list": "a list", "str": "text"}.get(type(data).__name__, "a single value")
+        raise PolicyError(
+            f"a policy is a mapping of keys, and this is {kind}", file=file, line=1, fix="write lines of key: value"
+        )
+    return _from_data(read, cast("dict[str, Any]", data))
+
+
+def _from_data(read: YamlFile, data: dict[str, Any]) -> LoadedPolicy:
+    file = read.file
+    if "version" not in data:
+        problem = "the policy does not say its version"
+        raise PolicyError(problem, file=file, line=1, key="version", fix="write version: 1")
+    if type(data["version"]) is not int or data["version"] != 1:
+        problem = f"the version {data['version']!r} is not known"
+        raise PolicyError(problem, file=file, line=read.lines["version"], key="version", fix="write version: 1")
+    if data.get("tool") != file.stem:
+        raise PolicyError(
+            f"the file is named for {file.stem!r} and its policy is for {data.get('tool')!r}",
+            file=file,
+            line=read.lines.get("tool", 1),
+            key="tool",
+            fix=f"write tool: {file.stem}, or rename the file",
+        )
+    try:
+        policy = Policy.model_validate(data)
+    except ValidationError as error:
+        raise _told(read, error) from None
+    loaded = LoadedPolicy(policy=policy, file=file, lines=read.lines)
+    check_reach(loaded)
+    return loaded
+
+
+def load_policies(folder: Path | str) -> dict[str, LoadedPolicy]:
+    """The policies of ``folder``, by their tool's name. Raises PolicyError for the first file that is wrong."""
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise PolicyError("there is no such folder of policies", file=folder, fix=f"make {folder}/")
+    files = sorted(file for file in folder.iterdir() if not file.name.startswith("."))
+    for file in files:
+        if file.suffix == ".yml" or (file.suffix.lower() == ".yaml" != file.suffix):
+            raise PolicyError("a policy's file ends in .yaml", file=file, fix=f"rename it to {file.stem}.yaml")
+    loaded = {file.stem: load_policy(file) for file in files if file.suffix == ".yaml"}
+    for each in loaded.values():
+        _check_after(each, loaded)
+    return loaded
+
+
+def _check_after(loaded: LoadedPolicy, tools: Iterable[str]) -> None:
+    known = list(tools)
+    for n, rule in enumerate(loaded.policy.rules):
+        for m, preceding in enumerate(rule.after):
+            if preceding.tool not in known:
+                key = f"rules.{n}.after.{m}.tool"
+                guess = nearest(preceding.tool, known)
+                raise PolicyError(
+                    f"there is no policy for {preceding.tool!r}, so it can never have come before",
+                    file=loaded.file,
+                    line=loaded.line(key),
+                    key=key,
+                    fix=f"did you mean {guess}?" if guess else f"name one of {', '.join(known)}",
+                )
+
+
+def _told(read: YamlFile, error: ValidationError) -> PolicyError:
+    # An unknown key comes first: where it is a misspelling, it is why another is missing.
+    problems = sorted(
+        error.errors(include_url=False), key=lambda found: (found["type"] != "extra_forbidden", _place(read, found)[1])
+    )
+    first = problems[0]
+    place, line = _place(read, first)
+    key = ".".join(str(part) for part in place)
+    message, fix = _explained(first, place)
+    if more := len({_place(read, found)[0] for found in problems}) - 1:
+        message += f" (and {more} more after this)"
+    return PolicyError(message, file=read.file, line=line, key=key or None, fix=fix)
+
+
+def _place(read: YamlFile, found: ErrorDetails) -> tuple[tuple[str | int, ...], int]:
+    """Where it is wrong, as far as the file goes; pydantic adds the tried types of a union to the end."""
+    place = found["loc"]
+    for length in range(len(place), -1, -1):
+        line = read.lines.get(".".join(str(part) for part in place[:length]))
+        if line is not None:
+            return (place if found["type"] == "missing" else place[:length]), line
+    return place, 1
+
+
+def _explained(found: ErrorDetails, place: Sequence[str | int]) -> tuple[str, str]:
+    last = place[-1] if place else ""
+    value = found["input"]
+    match found["type"]:
+        case "extra_forbidden":
+            model, known = keys_at(place[:-1])
+            if reason := not_yet(model, str(last)):
+                return f"unknown key {last!r}: {reason}", "remove it: nothing would enforce it"
+            guess = nearest(str(last), known)
+            fix = f"did you mean {guess}?" if guess else f"known here: {', '.join(known)}"
+            return f"unknown key {last!r}", fix
+        case "missing":
+            return "the key is missing", f"write {last}: ..."
+        case "literal_error":
+            expected = found.get("ctx", {}).get("expected", "one of the known values")
+            return f"{_shown(value)} is not known here", f"write {expected}"
+        case "value_error":
+            problem = str(found.get("ctx", {}).get("error", found["msg"]))
+            return problem, _fix_for(problem)
+        case "string_pattern_mismatch":
+            pattern = found.get("ctx", {}).get("pattern", "")
+            return f"{_shown(value)} is not a name that may stand here", f"write one that matches {pattern}"
+        case "tuple_type":
+            return f"a list is needed here, not {_shown(value)}", f"write it in brackets: [{value}]"
+        case "dict_type" | "model_type":
+            return f"a mapping is needed here, not {_shown(value)}", "write lines of key: value below it"
+        case _ if isinstance(value, (dict, list)):
+            return found["msg"], "write a single value"
+        case _:
+            fix = "correct the value; text that looks like something else needs quotes"
+            return f"{found['msg']}, not {_shown(value)}", fix
+
+
+def _fix_for(problem: str) -> str:
+    fixes: Mapping[str, str] = {
+        "regex does not compile": "correct it; write it in double or single quotes, with \\\\ or [.] for a plain dot",
+        "regex needs type": "write type: string beside it",
+        "gt, ge, lt and le need": "write type: integer or type: decimal beside them",
+        "the range is empty": "make the lower bound smaller than the upper one",
+        "enum is empty": "name at least one value, or remove the argument",
+        "two rules are called": "give every rule an id of its own",
+        "not a size": "write it like 64Ki, 128Mi or 1Gi",
+        "not a duration": "write it like 500ms, 5s, 15m or 1d",
+    }
+    return next((fix for start, fix in fixes.items() if problem.startswith(start)), "correct the value")
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."

@@ -1,0 +1,75 @@
+"""What a policy must not reach, whatever tool it is for: checked when it is loaded."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+from bailiwick.errors import PolicyError
+from bailiwick.policy.loaded import LoadedPolicy
+from bailiwick.policy.model import Rule, SandboxPolicy
+from bailiwick.policy.regex_reach import regex_problem
+
+__all__ = ["check_reach"]
+
+_OWN = (".bailiwick", ".git")
+_OF_PEOPLE = ("agents", "graphs", "tools", "policies")
+_HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*):([1-9][0-9]{0,4})")
+_SESSION = re.compile(r"\$session\.[A-Za-z_][A-Za-z0-9_]*")
+
+Problem = tuple[str, str, str]
+"""Key, what is wrong, how to mend it."""
+
+
+def check_reach(loaded: LoadedPolicy) -> None:
+    """Raise PolicyError for paths and hosts that are too wide, ``exec`` that could leak, and regexes that mislead."""
+    policy = loaded.policy
+    for key, message, fix in (*_in_sandbox(policy.sandbox, policy.effect), *_in_rules(policy.rules)):
+        raise PolicyError(message, file=loaded.file, line=loaded.line(key), key=key, fix=fix)
+
+
+def _in_rules(rules: tuple[Rule, ...]) -> Iterator[Problem]:
+    for n, rule in enumerate(rules):
+        for name, arg in rule.args.items():
+            key = f"rules.{n}.args.{name}"
+            if arg.regex is not None and (found := regex_problem(arg.regex)):
+                yield f"{key}.regex", *found
+            if isinstance(arg.equals, str) and arg.equals.startswith("$") and not _SESSION.fullmatch(arg.equals):
+                fix = "write $session.NAME; plain text that begins with $ goes into enum"
+                yield f"{key}.equals", f"{arg.equals!r} names no value of the session", fix
+
+
+def _in_sandbox(sandbox: SandboxPolicy, effect: str) -> Iterator[Problem]:
+    for kind, paths in (("read", sandbox.files.read), ("write", sandbox.files.write)):
+        for n, path in enumerate(paths):
+            if found := _path_problem(path, write=kind == "write"):
+                yield f"sandbox.files.{kind}.{n}", *found
+    for n, host in enumerate(sandbox.network.allow):
+        match = _HOST.fullmatch(host)
+        if "*" in host:
+            yield f"sandbox.network.allow.{n}", f"{host!r} is too wide", "name each host, as name:port"
+        elif match is None or int(match[1]) > 65535:
+            fix = "write name:port, such as api.example:443"
+            yield f"sandbox.network.allow.{n}", f"{host!r} is no host with a port", fix
+    if effect == "exec":
+        # Whoever writes the code would have the secret, or the way out, in their own hands.
+        for key, held in (("sandbox.network", sandbox.network.allow), ("sandbox.secrets", sandbox.secrets)):
+            if held:
+                what = key.removeprefix("sandbox.")
+                yield key, f"a tool that runs code it is given may have no {what}", f"remove {what}, or split the tool"
+
+
+def _path_problem(path: str, *, write: bool) -> tuple[str, str] | None:
+    parts = PurePosixPath(path).parts
+    if not parts or parts == ("/",) or "*" in path or "?" in path or "[" in path:
+        return f"the path {path!r} is too wide", "name the files or folders that the tool needs, one by one"
+    if path.startswith(("/", "~")) or "\\" in path or "\0" in path:
+        return f"the path {path!r} is not relative to the project", "write it like data/orders"
+    if ".." in parts:
+        return f"the path {path!r} leads out of the project", "write it without .."
+    if parts[0] in _OWN:
+        return f"{parts[0]} holds what Bailiwick itself relies on", "keep the tool's files in a folder of their own"
+    if write and parts[0] in _OF_PEOPLE:
+        return f"a tool may not write to {parts[0]}/: it could give itself permissions", "let it write below data/"
+    return None
