@@ -89,7 +89,7 @@ def compile_argument(rule: ArgRule) -> ArgumentCheck:
         tests.append(("enum", lambda value, _: any(equal(value, option) for option in options)))
     if rule.equals is not None:
         tests.append(("equals", _equals(rule.equals)))
-    tests += [(key, test) for key, bound in _bounds(rule) if (test := _compare(key, bound))]
+    tests += [(key, _compare(key, bound)) for key, bound in _bounds(rule)]
     # A deny rule must not be dodged by a value that it cannot judge; but where the type is all it asks for, it judges.
     more = any(key not in ("type", "length") for key, _ in tests)
     return ArgumentCheck(rule=rule, tests=tuple(tests), unsure=frozenset({"type", "length"} if more else ()))

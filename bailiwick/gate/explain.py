@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
 
 from bailiwick.gate.argument_check import ABSENT
 from bailiwick.gate.compiled import CompiledRule, Failure
-from bailiwick.gate.json_value import shown
+from bailiwick.gate.json_value import number, shown
 from bailiwick.gate.verdict import Call, Context, Deny
 from bailiwick.policy import LoadedPolicy
 
@@ -14,20 +15,19 @@ __all__ = ["denied_by_default", "denied_by_rule"]
 
 
 def denied_by_default(rules: Iterable[CompiledRule], loaded: LoadedPolicy, call: Call, context: Context) -> Deny:
-    """No rule matched: name the one that failed in the fewest conditions (the first of several) and the first of these."""
-    nearest: tuple[CompiledRule, list[Failure]] | None = None
-    for rule in rules:
-        failures = list(rule.failures(call, context))
-        if nearest is None or len(failures) < len(nearest[1]):
-            nearest = (rule, failures)
-    if nearest is None:
+    """No rule matched: name the one that came nearest and the first of its conditions that was not met.
+
+    Nearest is what failed in the fewest conditions; of several, the one whose bound is least exceeded, then the first.
+    """
+    tried = [(rule, list(rule.failures(call, context))) for rule in rules]
+    if not tried:
         return Deny(
             reason="the policy has no rule that allows anything",
             key="rules",
             where=loaded.where("rules"),
             advice="This tool may not be used here. Do not call it again.",
         )
-    rule, failures = nearest
+    rule, failures = min(tried, key=lambda each: _distance(each[0], each[1], call))
     first = failures[0]
     more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
     return Deny(
@@ -46,8 +46,17 @@ def denied_by_rule(rule: CompiledRule) -> Deny:
         rule=rule.rule.id,
         key="decision",
         where=rule.where,
-        advice="This call is not permitted. Do not try it again, also not with other arguments; say that it cannot be done.",
+        advice="This call is not permitted. Do not try it again, however changed; say that it cannot be done.",
     )
+
+
+def _distance(rule: CompiledRule, failures: Sequence[Failure], call: Call) -> tuple[int, Decimal]:
+    failed = failures[0]
+    if failed.kind not in ("gt", "ge", "lt", "le"):
+        return len(failures), Decimal(0)
+    bound: Decimal = getattr(rule.rule.args[failed.name], failed.kind)
+    value = number(call.args[failed.name])
+    return len(failures), abs(value - bound) if value is not None else Decimal("Infinity")
 
 
 def _why(rule: CompiledRule, failure: Failure, call: Call, context: Context) -> str:

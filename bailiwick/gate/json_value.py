@@ -17,7 +17,7 @@ _SHOWN = 60
 
 def malformed(value: Any, depth: int = 0) -> str:
     """Why ``value`` is not JSON data that may be decided on, or an empty string."""
-    kind = type(value)
+    kind: type[object] = type(value)  # pyright: ignore[reportUnknownVariableType]  it may be anything
     if kind is str:
         return "" if value.isascii() or _encodes(value) else "text that is not Unicode"
     if kind is bool or value is None:
@@ -72,11 +72,13 @@ def shown(value: Any) -> str:
             # Cut first: the value may be megabytes.
             text = repr(value[:_SHOWN])
             return text if len(value) <= _SHOWN else f"{text}... ({len(value)} characters)"
-        if isinstance(value, (list, dict)):
-            return f"a {type(value).__name__} of {len(cast('list[Any]', value))}"
+        if isinstance(value, list):
+            return f"a list of {len(cast('list[object]', value))}"
+        if isinstance(value, dict):
+            return f"an object of {len(cast('dict[object, object]', value))}"
         text = repr(value)
     except Exception:  # noqa: BLE001  a report must not fail over what it reports
-        return f"a {type(value).__name__}"
+        return "a value that cannot be shown"
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}... ({len(text)} characters)"
 
 
