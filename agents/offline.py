@@ -37,8 +37,10 @@ PASSAGE = re.compile(r"^\[(\d+)\] [^\n]*\n(.*?)(?=\n\n\[\d+\] |\Z)", re.M | re.S
 SPEAKER = re.compile(r"You are speaking with (\S+)\.")
 WORD = re.compile(r"[a-z]{3,}|\d+")
 COMMON = frozenset(
-    "the and you your for with that this are can what how does have was will from our any not but long many much "
-    "would there about please hello get when where which who its has had them they".split()
+    WORD.findall(
+        "the and you your for with that this are can what how does have was will from our any not but long many much"
+        " would there about please hello get when where which who its has had them they"
+    )
 )
 
 

@@ -83,7 +83,9 @@ async def run(console: Console) -> int:
                 roles = ["refund-lead"]
                 await converse(console, project, live, thread=f"demo-{day}-you", session=session, roles=roles)
             elif os.environ.get("CI") is None:
-                say("no terminal: stopping what was started; `.venv/bin/bailiwick up` brings Phoenix back for the links")
+                say(
+                    "no terminal: stopping what was started; `.venv/bin/bailiwick up` brings Phoenix back for the links"
+                )
     return 0 if delivered and all(turn.outcome == "answered" for turn in turns) else 1
 
 

@@ -2,10 +2,11 @@
 
 import csv
 from decimal import ROUND_UP, Decimal
+from pathlib import Path
 
 from bailiwick import tool
 
-RATES = "/work/data/shipping/rates.csv"
+RATES = Path("/work/data/shipping/rates.csv")
 
 
 @tool
@@ -16,7 +17,7 @@ def shipping_quote(country: str, weight_kg: Decimal) -> dict:
         country: The country's English name.
         weight_kg: The parcel's weight in kilograms.
     """
-    with open(RATES, newline="") as file:
+    with RATES.open(newline="") as file:
         rates = {row["country"].lower(): row for row in csv.DictReader(file)}
     rate = rates.get(country.lower())
     if rate is None:

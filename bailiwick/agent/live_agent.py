@@ -91,9 +91,7 @@ class LiveAgent:
                 task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    async def _turn(
-        self, given: Any, text: str, thread: str, session: Session, queue: asyncio.Queue[Event]
-    ) -> None:
+    async def _turn(self, given: Any, text: str, thread: str, session: Session, queue: asyncio.Queue[Event]) -> None:
         started = time.monotonic()
         who = session_values(session).get("user_id")
         attributes = words.turn(agent=self.name, thread=thread, user_id=who, question=text)
@@ -105,15 +103,14 @@ class LiveAgent:
                         collected.take(event)
                         queue.put_nowait(event)
                 turn = await self._ended(thread, collected)
-            except Exception as error:
-                # A turn that fails is told, not raised: the caller gets the calls it made and the conversation stays.
+            except Exception as error:  # noqa: BLE001  told, not raised: the caller gets the calls that were made
                 turn = self._failed(thread, collected, error, opened)
             turn = _stamped(turn, opened, collected, time.monotonic() - started)
             opened.set(words.turn_outcome(answer=turn.text, outcome=turn.outcome, any_new=collected.any_new))
         queue.put_nowait(Finished(turn=turn))
 
     async def _run(self, given: Any, thread: str, session: Session) -> AsyncGenerator[Event]:
-        stream = self.graph.astream(
+        stream: Any = self.graph.astream(  # pyright: ignore[reportUnknownMemberType]  its kwargs are untyped
             given,
             _config(thread, steps=self.declared.max_steps),
             context=session,
@@ -137,19 +134,18 @@ class LiveAgent:
         answer = values.get("answer")
         if answer is None:
             text = _last_text(values.get("messages", []))
-            return Turn(agent=self.name, thread=thread, outcome="answered", text=text, **self._origin)
-        return Turn(
+            return self._told(Turn(agent=self.name, thread=thread, outcome="answered", text=text))
+        turn = Turn(
             agent=self.name,
             thread=thread,
             outcome=answer["outcome"],
             text=answer["text"],
             citations=answer["citations"],
-            **self._origin,
         )
+        return self._told(turn)
 
-    @property
-    def _origin(self) -> dict[str, str]:
-        return {"model": self.model, "notice": self.notice}
+    def _told(self, turn: Turn) -> Turn:
+        return replace(turn, model=self.model, notice=self.notice)
 
     def _failed(self, thread: str, collected: _Collected, error: Exception, opened: Span) -> Turn:
         message = str(error) if isinstance(error, BailiwickError) else f"{type(error).__name__}: {error}"
@@ -160,7 +156,7 @@ class LiveAgent:
                 agent=self.name, node="turn", tool="", error_type=type(error).__name__, exit_cause="", outcome="fatal"
             )
             collected.saw(self.watch.saw(path, opened, message))
-        return Turn(agent=self.name, thread=thread, outcome="failed", error=message, **self._origin)
+        return self._told(Turn(agent=self.name, thread=thread, outcome="failed", error=message))
 
 
 class _Collected:

@@ -110,7 +110,9 @@ async def _ask(
                     sys.stdout.write(json.dumps(_document(turn, project), ensure_ascii=False, default=str) + "\n")
                 delivered = await asyncio.to_thread(project.tracing.flush, 3.0)
                 if not delivered:
-                    progress.print("Phoenix does not answer: this turn's trace is kept and sent once `bailiwick up` runs")
+                    progress.print(
+                        "Phoenix does not answer: this turn's trace is kept and sent once `bailiwick up` runs"
+                    )
                 return turn.outcome == "failed"
     raise AssertionError("unreachable: every turn ends with Finished")
 

@@ -30,7 +30,9 @@ def show_event(console: Console, event: Event) -> None:
 def show_question(console: Console, question: Question, who: Sequence[str] = ()) -> None:
     """Print what waits for a person."""
     console.print(f"  [yellow]ask[/]    {_call(question.tool, question.args)}")
-    console.print(f"         waits for a person{' (' + ' or '.join(who) + ')' if who else ''}: {escape(question.reason)}")
+    console.print(
+        f"         waits for a person{' (' + ' or '.join(who) + ')' if who else ''}: {escape(question.reason)}"
+    )
 
 
 def show_turn(console: Console, turn: Turn, link: str = "") -> None:

@@ -1,4 +1,4 @@
-"""Import a file of a project by its path. The four folders are no packages, so that none can shadow an installed one."""
+"""Import a file of a project by its path. The folders are no packages, so that none can shadow an installed one."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ class Project:
         Raises what is wrong with the project's files (ConfigError and its kind) and SandboxUnavailable; nothing is
         left running then.
         """
-        layout = Layout(root=Path(root).resolve())
+        layout = Layout(root=Path(root).resolve())  # noqa: ASYNC240  once, and before anything waits
         layout.kept.mkdir(parents=True, exist_ok=True)
         async with AsyncExitStack() as stack:
             endpoint = phoenix_endpoint() if phoenix == "auto" else phoenix

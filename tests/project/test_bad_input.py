@@ -22,7 +22,7 @@ async def opening_fails(root: Path) -> BailiwickError:
 
 async def test_an_unknown_agent(project_root: Path) -> None:
     async with Project.open(project_root, sandbox="bubblewrap") as project:
-        with pytest.raises(UnknownAgent, match="no agent 'suport' .there are: support"):
+        with pytest.raises(UnknownAgent, match=r"no agent 'suport' \(there are: support"):
             project.agent("suport")
 
 
