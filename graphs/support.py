@@ -1,8 +1,8 @@
 """The support desk thinks in a loop: find what we know, then think and act until there is an answer.
 
-    retrieve → think ⇄ act
-                 ↓
-               answer
+retrieve → think ⇄ act
+             ↓
+           answer
 """
 
 from langgraph.graph import END, START, StateGraph
