@@ -1,1 +1,29 @@
+"""A fresh container for each call: the room behind ``Sandbox``.
 
+``compile_spec`` says what a policy's container can touch, ``open_sandbox`` opens what is here to hold it.
+"""
+
+from bailiwick.sandbox.compile_policy import compile_spec, inside_path
+from bailiwick.sandbox.describing import describe_tools
+from bailiwick.sandbox.diagnosis import Finding, diagnose
+from bailiwick.sandbox.opening import Kind, open_sandbox
+from bailiwick.sandbox.scripted import ScriptedSandbox
+from bailiwick.sandbox.spec import ExitCause, Mount, Request, Result, Sandbox, Spec, ToolFailure
+
+__all__ = [
+    "ExitCause",
+    "Finding",
+    "Kind",
+    "Mount",
+    "Request",
+    "Result",
+    "Sandbox",
+    "ScriptedSandbox",
+    "Spec",
+    "ToolFailure",
+    "compile_spec",
+    "describe_tools",
+    "diagnose",
+    "inside_path",
+    "open_sandbox",
+]

@@ -1,0 +1,104 @@
+"""What ``bailiwick doctor`` says of sandboxes: what is here, what is missing, and how to get it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from dataclasses import dataclass
+from typing import Any
+
+import docker.errors
+import requests
+
+from bailiwick.errors import SandboxError
+from bailiwick.sandbox.bubblewrap import BubblewrapEngine, choose_limiter, find_bubblewrap
+from bailiwick.sandbox.docker import connect
+from bailiwick.sandbox.opening import prove
+from bailiwick.sandbox.seccomp import bpf_program
+
+__all__ = ["Finding", "diagnose"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One thing that was looked at. Empty ``fix``: there is nothing to do."""
+
+    name: str
+    ok: bool
+    detail: str
+    fix: str = ""
+
+
+def diagnose() -> list[Finding]:
+    """Look at every part that a sandbox needs. Starts one bubblewrap container, and changes nothing."""
+    return [*_docker(), _seccomp(), _bubblewrap(), _limits()]
+
+
+def _docker() -> list[Finding]:
+    fix = "start it (systemctl start docker), or install it (Debian: apt-get install docker.io)"
+    try:
+        client = connect(timeout=5)
+        info: dict[str, Any] = client.info()
+        client.close()
+    except SandboxError as error:
+        return [Finding(name="docker", ok=False, detail=error.message, fix=fix)]
+    except (docker.errors.DockerException, requests.RequestException, OSError) as error:
+        return [Finding(name="docker", ok=False, detail=f"the engine does not say what it is: {error}", fix=fix)]
+    runtimes = sorted(info.get("Runtimes") or {})
+    detail = (
+        f"{info.get('ServerVersion')}, {info.get('Driver')}, cgroup v{info.get('CgroupVersion') or 1}, "
+        f"runtimes: {', '.join(name for name in runtimes if '.' not in name)}"
+    )
+    filtered = any("seccomp" in str(option) for option in info.get("SecurityOptions") or ())
+    return [
+        Finding(
+            name="docker",
+            ok=filtered,
+            detail=detail if filtered else f"{detail}; no seccomp",
+            fix="" if filtered else "use an engine and a kernel with seccomp",
+        ),
+        Finding(
+            name="gvisor",
+            ok="runsc" in runtimes,
+            detail="runsc is registered" if "runsc" in runtimes else "runsc is not registered (optional)",
+            fix="" if "runsc" in runtimes else "install gVisor for policies that demand runtime: gvisor",
+        ),
+    ]
+
+
+def _seccomp() -> Finding:
+    try:
+        size = len(bpf_program())
+    except SandboxError as error:
+        return Finding(name="seccomp", ok=False, detail=error.message, fix=error.fix or "")
+    return Finding(name="seccomp", ok=True, detail=f"libseccomp makes a filter of {size // 8} instructions")
+
+
+def _bubblewrap() -> Finding:
+    try:
+        version = subprocess.run(
+            [find_bubblewrap(), "--version"], capture_output=True, text=True, check=False, timeout=5
+        )
+        told = version.stdout.strip().removeprefix("bubblewrap ")
+        engine = BubblewrapEngine()
+        try:
+            prove(engine)
+        finally:
+            engine.close()
+    except (SandboxError, OSError, subprocess.TimeoutExpired) as error:
+        message = error.message if isinstance(error, SandboxError) else str(error)
+        fix = (error.fix if isinstance(error, SandboxError) else None) or "allow user namespaces, or use Docker"
+        return Finding(name="bubblewrap", ok=False, detail=message, fix=fix)
+    return Finding(name="bubblewrap", ok=True, detail=f"{told}, a container was started")
+
+
+def _limits() -> Finding:
+    limiter = choose_limiter()
+    if limiter.exact:
+        return Finding(name="limits (bubblewrap)", ok=True, detail=f"{limiter.name}: the kernel keeps every limit")
+    return Finding(
+        name="limits (bubblewrap)",
+        ok=False,
+        detail=f"{limiter.name}: weaker, a tool may overstep for a moment and CPU is not shared out",
+        fix="use Docker" if os.getuid() != 0 else "mount cgroups writable, or use Docker",
+    )

@@ -1,0 +1,5 @@
+"""Containers of a Docker Engine."""
+
+from bailiwick.sandbox.docker.engine import DockerEngine, connect
+
+__all__ = ["DockerEngine", "connect"]

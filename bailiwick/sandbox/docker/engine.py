@@ -1,0 +1,193 @@
+"""Containers by the Engine API. Its client blocks, so everything here is called from threads."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import docker
+import docker.errors
+import requests
+from docker import APIClient
+
+from bailiwick.errors import SandboxFailed, SandboxRefused, SandboxUnavailable
+from bailiwick.sandbox.afterwards import Afterwards
+from bailiwick.sandbox.conversation import Channel
+from bailiwick.sandbox.docker.channel import AttachedChannel, raw_socket
+from bailiwick.sandbox.docker.flags import API_VERSION, create_arguments
+from bailiwick.sandbox.docker.image import Image, ensure_python_image, find_image
+from bailiwick.sandbox.ownership import MARK, abandoned, machine, owner_labels
+from bailiwick.sandbox.spec import Spec
+
+__all__ = ["DockerEngine", "connect"]
+
+_Gone = (docker.errors.APIError, requests.RequestException, OSError)
+_GVISOR = "runsc"
+
+
+def connect(timeout: float = 30) -> APIClient:
+    """A client of the engine that ``DOCKER_HOST`` or the default socket leads to. Raises SandboxUnavailable."""
+    try:
+        client = docker.from_env(version=API_VERSION, timeout=int(timeout)).api
+        client.ping()
+    except (docker.errors.DockerException, requests.RequestException, OSError) as error:
+        raise SandboxUnavailable(f"no Docker Engine answers: {_first_line(error)}") from None
+    return client
+
+
+class DockerEngine:
+    """An ``Engine`` of hardened, single-use containers."""
+
+    kind = "docker"
+
+    def __init__(self, client: APIClient, *, on_progress: Callable[[str], None] | None = None) -> None:
+        self._client = client
+        self._on_progress = on_progress
+        self._images: dict[str, Image] = {}
+        self._lock = threading.Lock()
+        self._runtimes = frozenset(str(name) for name in client.info().get("Runtimes") or ())
+        self._removal = Afterwards("bailiwick-docker-removal")
+        self._closed = False
+
+    def reconcile(self) -> list[str]:
+        """Remove the containers of this machine's dead owners; their ids."""
+        with contextlib.suppress(*_Gone):
+            found = self._client.containers(all=True, filters={"label": f"{MARK}={machine()}"})
+            dead = [str(each["Id"]) for each in found if abandoned(each.get("Labels") or {})]
+            for container in dead:
+                self._removal.add(partial(_remove, self._client, container))
+            return dead
+        return []
+
+    def prepare(self) -> None:
+        """Make the image ``python`` now rather than at the first call."""
+        self._image("python")
+
+    def check(self, spec: Spec) -> None:
+        self._runtime(spec)
+        self._image(spec.image)
+
+    def start(self, spec: Spec) -> DockerContainer:
+        image, runtime = self._image(spec.image), self._runtime(spec)
+        arguments = create_arguments(
+            spec,
+            image=image.digest,
+            python=image.python,
+            runner=image.runner,
+            labels=owner_labels(spec.digest),
+            runtime=runtime,
+        )
+        container = ""
+        try:
+            container = str(self._client.create_container(**arguments)["Id"])
+            streams = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
+            # Attached before it starts, so that nothing it says is missed.
+            attached = self._client.attach_socket(container, params=streams)
+            self._client.start(container)
+        except _Gone as error:
+            if container:
+                self._removal.add(lambda: _remove(self._client, container))
+            if isinstance(error, docker.errors.ImageNotFound):
+                self._images.pop(spec.image, None)  # it was removed from the engine since; made anew by the next call
+            raise SandboxFailed(f"Docker did not start a container: {_first_line(error)}") from None
+        return DockerContainer(container, image.digest, attached, self._client, self._removal)
+
+    def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            self._removal.close()
+            self._client.close()
+
+    def _image(self, name: str) -> Image:
+        with self._lock:
+            if name not in self._images:
+                try:
+                    own = name == "python"
+                    found = ensure_python_image(self._client, self._on_progress) if own else None
+                    self._images[name] = found or find_image(self._client, name)
+                except _Gone as error:
+                    raise SandboxFailed(f"Docker did not give the image {name!r}: {_first_line(error)}") from None
+            return self._images[name]
+
+    def _runtime(self, spec: Spec) -> str | None:
+        """The OCI runtime to ask for; None: the engine's default. Raises SandboxRefused for one it does not have."""
+        match spec.runtime:
+            case "any":
+                return None
+            case "runc" if "runc" in self._runtimes:
+                return "runc"
+            case "gvisor" if _GVISOR in self._runtimes:
+                return _GVISOR
+            case "gvisor":
+                raise SandboxRefused(
+                    "sandbox.runtime: gvisor is demanded, and the engine has no runtime called runsc",
+                    fix="install gVisor and register it with the engine, or write runtime: any",
+                )
+            case "bubblewrap":
+                raise SandboxRefused(
+                    "sandbox.runtime: bubblewrap is demanded, and this sandbox is Docker",
+                    fix="set BAILIWICK_SANDBOX=bubblewrap, or write runtime: any",
+                )
+            case "runc":
+                raise SandboxRefused(
+                    "sandbox.runtime: runc is demanded, and the engine does not have it", fix="write runtime: any"
+                )
+
+
+class DockerContainer:
+    """A started container and its streams."""
+
+    rlimits: Mapping[str, int] = {}
+
+    def __init__(
+        self, container: str, image_digest: str, attached: Any, client: APIClient, removal: Afterwards
+    ) -> None:
+        self.id, self.image_digest = container, image_digest
+        self._attached = attached  # the file object keeps the connection open
+        self._streams = AttachedChannel(raw_socket(attached))
+        self._client, self._removal = client, removal
+        self._discarded = False
+
+    @property
+    def channel(self) -> Channel:
+        return self._streams
+
+    def overstepped(self) -> bool:
+        # The engine learns of it from an event that may come a moment after the end of the stream.
+        for pause in (0.0, 0.02, 0.05, 0.1, 0.2):
+            time.sleep(pause)
+            with contextlib.suppress(*_Gone):
+                state = self._client.inspect_container(self.id)["State"]
+                if state.get("OOMKilled"):
+                    return True
+        return False
+
+    def kill(self) -> None:
+        with contextlib.suppress(*_Gone):
+            self._client.kill(self.id, signal="SIGKILL")
+        self._streams.close()
+
+    def discard(self) -> None:
+        if not self._discarded:
+            self._discarded = True
+            self._streams.close()
+            with contextlib.suppress(OSError):
+                self._attached.close()
+            self._removal.add(lambda: _remove(self._client, self.id))
+
+
+def _remove(client: APIClient, container: str) -> None:
+    """Kill and remove ``container``. One that has gone is no error; one that stays is left to the next opening."""
+    with contextlib.suppress(*_Gone):
+        client.remove_container(container, force=True, v=True)
+
+
+def _first_line(error: BaseException) -> str:
+    explanation = getattr(error, "explanation", None)
+    return (
+        str(explanation or error).strip().splitlines()[0] if str(explanation or error).strip() else type(error).__name__
+    )

@@ -1,0 +1,143 @@
+"""One container for one call: take one, use it, throw it away. A pool will only change where containers come from."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from threading import Event
+from typing import Protocol
+
+from bailiwick.sandbox.conversation import Channel, ask, wait_until_ready
+from bailiwick.sandbox.mounts import verify_mounts
+from bailiwick.sandbox.spec import Request, Result, Spec
+
+__all__ = ["Container", "Engine", "SingleUse"]
+
+_AT_ONCE = 64
+"""Calls in flight; a thread each, since it does nothing but wait."""
+_START_WITHIN = 30.0
+
+
+class Container(Protocol):
+    """A started container whose runner waits for its one call."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def image_digest(self) -> str: ...
+
+    @property
+    def channel(self) -> Channel: ...
+
+    @property
+    def rlimits(self) -> Mapping[str, int]:
+        """Limits of the tool's process where no cgroup keeps them, named without RLIMIT_. Empty: a cgroup does."""
+        ...
+
+    def overstepped(self) -> bool:
+        """Whether its memory limit was enforced by killing, asked after it ended or lost a process."""
+        ...
+
+    def kill(self) -> None:
+        """End everything in it now. Safe to call twice, from any thread."""
+        ...
+
+    def discard(self) -> None:
+        """Remove it; the work is done elsewhere, later. Safe to call twice."""
+        ...
+
+
+class Engine(Protocol):
+    """Where containers come from. Blocking; called from several threads."""
+
+    @property
+    def kind(self) -> str: ...
+
+    def check(self, spec: Spec) -> None: ...
+
+    def start(self, spec: Spec) -> Container:
+        """A started container. Raises SandboxRefused or SandboxFailed, and leaves nothing behind then."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class SingleUse:
+    """A ``Sandbox`` over an engine: a fresh container for each call, and never another call in it."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix=f"bailiwick-{engine.kind}")
+        self._closed = False
+
+    @property
+    def kind(self) -> str:
+        return self._engine.kind
+
+    def check(self, spec: Spec) -> None:
+        self._engine.check(spec)
+
+    async def run(self, spec: Spec, request: Request) -> Result:
+        """See ``Sandbox.run``. When this task is cancelled the container is killed before the cancellation goes on."""
+        held: list[Container] = []
+        given_up = Event()
+        work = asyncio.get_running_loop().run_in_executor(self._threads, self._run, spec, request, held, given_up)
+        try:
+            return await asyncio.shield(work)
+        except asyncio.CancelledError:
+            given_up.set()
+            for container in held:
+                container.kill()
+            work.add_done_callback(_look_away)
+            raise
+
+    async def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            await asyncio.to_thread(self._threads.shutdown)
+            await asyncio.to_thread(self._engine.close)
+
+    def _run(self, spec: Spec, request: Request, held: list[Container], given_up: Event) -> Result:
+        asked = time.perf_counter()
+        container = self._acquire(spec)
+        held.append(container)
+        try:
+            ready = time.perf_counter()
+            if given_up.is_set():
+                return Result(cause="killed")
+            result = ask(container.channel, request, rlimits=container.rlimits)
+            if result.cause in ("killed", "timeout"):
+                container.kill()
+            if result.cause in ("killed", "signal") and container.overstepped():
+                result = replace(result, cause="oom", failure=None)
+            return replace(
+                result,
+                sandbox=self.kind,
+                container=container.id,
+                image_digest=container.image_digest,
+                spec_digest=spec.digest,
+                start_ms=(ready - asked) * 1000,
+            )
+        finally:
+            container.discard()
+
+    def _acquire(self, spec: Spec) -> Container:
+        """The seam of the pool: a container that is ready to serve ``spec``."""
+        verify_mounts(spec)
+        container = self._engine.start(spec)
+        try:
+            wait_until_ready(container.channel, _START_WITHIN)
+        except BaseException:
+            container.kill()
+            container.discard()
+            raise
+        return container
+
+
+def _look_away(work: asyncio.Future[Result]) -> None:
+    if not work.cancelled():
+        work.exception()  # nobody waits for it any more
