@@ -10,6 +10,7 @@ import threading
 import time
 from dataclasses import dataclass
 
+from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from bailiwick.tracing.phoenix_http import PhoenixHttp
@@ -77,10 +78,11 @@ class Courier:
             self._wake.wait(wait)
             self._wake.clear()
             self.rounds_begun += 1
-            progress, reached = self._confirm(phoenix)
-            if reached:
-                more, reached = self._send(phoenix)
-                progress |= more
+            try:
+                progress, reached = self._round(phoenix)
+            except Exception as error:  # noqa: BLE001  a thread that has ended would deliver nothing any more
+                self._tally.say(f"delivering spans to Phoenix failed ({type(error).__name__}: {error})")
+                progress, reached = False, False
             with self._tally.changed:
                 self.reached = reached
                 self.rounds_ended = self.rounds_begun
@@ -94,6 +96,14 @@ class Courier:
                 looked = time.monotonic()
                 self._tally.lose(self._spool.adopt(), "the spool is full")
         phoenix.close()
+
+    def _round(self, phoenix: PhoenixHttp) -> tuple[bool, bool]:
+        """Confirm, then send; whether anything moved on, and whether Phoenix answers."""
+        confirmed, reached = self._confirm(phoenix)
+        if not reached:
+            return confirmed, False
+        sent, reached = self._send(phoenix)
+        return confirmed or sent, reached
 
     def _confirm(self, phoenix: PhoenixHttp) -> tuple[bool, bool]:
         """Let go of what Phoenix has stored; whether there was any, and whether Phoenix answers."""
@@ -127,7 +137,7 @@ class Courier:
             try:
                 body = batch.file.read_bytes()
                 told = _contents(body)
-            except (OSError, ValueError) as error:
+            except (OSError, DecodeError) as error:
                 self._spool.remove(batch)
                 self._tally.lose(batch.spans, f"a file of the spool cannot be read ({error})")
                 continue
@@ -157,7 +167,7 @@ class Courier:
 
 
 def _contents(body: bytes) -> _Sent:
-    """The project and the span ids of a batch. Raises ValueError (protobuf's DecodeError) for what is none."""
+    """The project and the span ids of a batch. Raises DecodeError for what is none."""
     request = ExportTraceServiceRequest.FromString(body)
     project = "default"
     ids: set[str] = set()

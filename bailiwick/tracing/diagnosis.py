@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 
 from bailiwick.tracing.phoenix_http import PhoenixHttp
-from bailiwick.tracing.phoenix_server import INSTALL, phoenix_endpoint
+from bailiwick.tracing.phoenix_server import INSTALL, installed_version, phoenix_endpoint
 
 __all__ = ["PhoenixFinding", "diagnose_phoenix"]
 
@@ -27,10 +26,10 @@ def diagnose_phoenix() -> list[PhoenixFinding]:
 
 
 def _installed() -> PhoenixFinding:
-    try:
-        return PhoenixFinding(name="phoenix", ok=True, detail=f"arize-phoenix {version('arize-phoenix')} is installed")
-    except PackageNotFoundError:
+    version = installed_version()
+    if version is None:
         return PhoenixFinding(name="phoenix", ok=False, detail="the server is not installed here", fix=INSTALL)
+    return PhoenixFinding(name="phoenix", ok=True, detail=f"arize-phoenix {version} is installed")
 
 
 def _answering() -> PhoenixFinding:

@@ -51,8 +51,11 @@ def add_inside_spans(opened: Span, spans: Sequence[Mapping[str, Any]]) -> None:
         begins = min(max(base + begins, start), now)
         ends = min(max(base + ends, begins), now)
         child = tracer().start_span(name, context, attributes=attributes, start_time=begins)
-        error = given.get("error")
-        child.set_status(Status(StatusCode.ERROR, bounded(str(error), VALUE)) if error else Status(StatusCode.OK))
+        if error := given.get("error"):
+            child.set_attribute("error.type", bounded(str(error), IDENTIFIER))
+            child.set_status(Status(StatusCode.ERROR, bounded(str(error), VALUE)))
+        else:
+            child.set_status(Status(StatusCode.OK))
         child.end(ends)
     if left_out:
         inner.set_attribute("bailiwick.inside_spans_left_out", left_out)

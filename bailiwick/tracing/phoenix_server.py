@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from importlib.util import find_spec
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -18,7 +18,7 @@ from bailiwick.errors import TracingError
 from bailiwick.tracing import phoenix_child
 from bailiwick.tracing.phoenix_http import PhoenixHttp, is_here
 
-__all__ = ["INSTALL", "PhoenixServer", "phoenix_endpoint"]
+__all__ = ["INSTALL", "PhoenixServer", "installed_version", "phoenix_endpoint"]
 
 INSTALL = "pip install 'bailiwick[phoenix]'"
 
@@ -30,6 +30,14 @@ STOP = 10.0
 def phoenix_endpoint(port: int = 6006) -> str:
     """Where Phoenix is: ``PHOENIX_COLLECTOR_ENDPOINT`` where it is set, else ``port`` of this machine."""
     return os.environ.get("PHOENIX_COLLECTOR_ENDPOINT", "").strip().rstrip("/") or f"http://127.0.0.1:{port}"
+
+
+def installed_version() -> str | None:
+    """The version of the Phoenix server that is installed here, without importing it, which takes seconds."""
+    try:
+        return version("arize-phoenix")
+    except PackageNotFoundError:
+        return None
 
 
 class PhoenixServer:
@@ -87,10 +95,10 @@ class PhoenixServer:
         began = time.monotonic()
         told = began
         while True:
-            if version := _answering(self.endpoint):
+            if answering := _answering(self.endpoint):
                 if self._child is not None and self._child.poll() is not None:
                     self._child = None  # Another process was quicker to the port; its Phoenix does as well.
-                return version
+                return answering
             self.check()
             now = time.monotonic()
             if now - began > timeout:
@@ -137,11 +145,11 @@ class PhoenixServer:
 def _answering(endpoint: str) -> str:
     """The version of the Phoenix that answers, or an empty string. Raises TracingError when something else does."""
     phoenix = PhoenixHttp(endpoint, timeout=2.0)
-    version = phoenix.version()
+    found = phoenix.version()
     phoenix.close()
-    if version == "":
+    if found == "":
         raise _taken(endpoint)
-    return version or ""
+    return found or ""
 
 
 def _taken(endpoint: str) -> TracingError:
@@ -152,7 +160,7 @@ def _taken(endpoint: str) -> TracingError:
 
 
 def _start_child(folder: Path, endpoint: str, log: Path) -> subprocess.Popen[bytes]:
-    if find_spec("phoenix") is None or find_spec("phoenix.server") is None:
+    if installed_version() is None:
         raise TracingError("Phoenix is not installed here", fix=INSTALL)
     port = urlsplit(endpoint).port or 80
     if not _free(port):
