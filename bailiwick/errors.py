@@ -15,6 +15,7 @@
     ├── OutcomeUnknown          a side effect may or may not have happened
     ├── DocumentError           a document cannot be parsed; ingestion goes on without it
     ├── RetrievalUnavailable    neither the vector index nor the keyword index answers
+    ├── KnowledgeBusy           somebody else is writing to the knowledge
     ├── ModelError
     │   ├── ModelNotConfigured  the model's name, package or key is missing
     │   ├── ModelUnavailable    the model did not answer, retries included
@@ -36,6 +37,7 @@ __all__ = [
     "DocumentError",
     "EmbedderMismatch",
     "InputRefused",
+    "KnowledgeBusy",
     "ModelError",
     "ModelNotConfigured",
     "ModelUnavailable",
@@ -134,6 +136,10 @@ class DocumentError(BailiwickError):
 
 class RetrievalUnavailable(BailiwickError):
     """Raised when neither the vector index nor the keyword index answers within the deadline."""
+
+
+class KnowledgeBusy(BailiwickError):
+    """Raised when another ingestion writes to the same knowledge; nothing was changed."""
 
 
 class ModelError(BailiwickError):

@@ -1,0 +1,83 @@
+"""Sections cut into passages, and the ids by which a passage is known again."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from bailiwick.retrieval.section import Section
+
+__all__ = ["CHUNKER", "Chunk", "cut", "digest", "indexed_text"]
+
+CHUNKER = "recursive-1000-120-v1"
+"""In every id: passages cut in another way are other passages."""
+
+TENANT = "default"
+"""In every id, since an index may be shared one day. One folder holds one tenant."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chunk:
+    """A passage that is to be indexed."""
+
+    id: str
+    text: str
+    heading: str
+    page: int | None
+    row: int | None
+    start: int
+    end: int
+    indexed_hash: str
+    """Of what is embedded: the text with its headings. The key of the embedding cache."""
+    content_hash: str
+
+
+def cut(source: str, sections: Iterable[Section]) -> list[Chunk]:
+    """The passages of the document known as ``source``.
+
+    An id is a hash of tenant, source, chunker, headings and text, and of which one of several equal passages it is; so
+    a passage keeps its id when others are added, cut out or moved around it.
+    """
+    from langchain_text_splitters import RecursiveCharacterTextSplitter
+
+    splitter = RecursiveCharacterTextSplitter(
+        chunk_size=1000,
+        chunk_overlap=120,
+        separators=["\n\n", "\n", ". ", "? ", "! ", " ", ""],
+        keep_separator="end",
+        add_start_index=True,
+    )
+    seen: Counter[str] = Counter()
+    chunks: list[Chunk] = []
+    for section in sections:
+        for piece in splitter.create_documents([section.text]):
+            text = piece.page_content
+            start = section.start + int(piece.metadata["start_index"])
+            indexed_hash = digest(indexed_text(section.heading, text))
+            occurrence = seen[indexed_hash]
+            seen[indexed_hash] += 1
+            chunks.append(
+                Chunk(
+                    id=digest("\x1f".join((TENANT, source, CHUNKER, indexed_hash, str(occurrence))))[:32],
+                    text=text,
+                    heading=section.heading,
+                    page=section.page,
+                    row=section.row,
+                    start=start,
+                    end=start + len(text),
+                    indexed_hash=indexed_hash,
+                    content_hash=digest(text),
+                )
+            )
+    return chunks
+
+
+def indexed_text(heading: str, text: str) -> str:
+    """What is embedded for a passage: under "Delivery times", "Two days." says what it does not say alone."""
+    return f"{heading}\n{text}" if heading else text
+
+
+def digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

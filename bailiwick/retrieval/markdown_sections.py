@@ -1,0 +1,46 @@
+"""Markdown, cut at its headings.
+
+Written here because langchain-text-splitters' header splitter does not say where a section stood in the file.
+"""
+
+from __future__ import annotations
+
+import re
+
+from bailiwick.retrieval.section import Section
+
+__all__ = ["markdown_sections"]
+
+_LINE = re.compile(r"[^\n]*\n|[^\n]+\Z")
+_HEADING = re.compile(r"^ {0,3}(#{1,6})\s+(.+?)(?:\s+#+)?\s*$")
+_FENCE = re.compile(r"^ {0,3}(```+|~~~+)")
+_MARKUP = re.compile(r"[*_`]")
+
+
+def markdown_sections(text: str) -> list[Section]:
+    """What stands under each heading, with the path of headings above it. A heading over nothing gives no section."""
+    sections: list[Section] = []
+    path: list[tuple[int, str]] = []
+    start, at, fence = 0, 0, ""
+
+    def close(end: int) -> None:
+        if text[start:end].strip():
+            heading = " › ".join(title for _, title in path)
+            sections.append(Section(text=text[start:end], start=start, heading=heading))
+
+    for line in _LINE.findall(text):
+        if mark := _FENCE.match(line):
+            # A fence is closed by one of its own kind that is at least as long; a heading inside is code.
+            if not fence:
+                fence = mark[1]
+            elif mark[1].startswith(fence):
+                fence = ""
+        elif not fence and (found := _HEADING.match(line)):
+            close(at)
+            level = len(found[1])
+            path = [entry for entry in path if entry[0] < level]
+            path.append((level, _MARKUP.sub("", found[2])))
+            start = at + len(line)
+        at += len(line)
+    close(at)
+    return sections
