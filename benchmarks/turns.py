@@ -1,0 +1,132 @@
+"""What a turn costs with Bailiwick beside plain LangGraph: same model, same tool body, same saver, in one run.
+
+    python -m benchmarks.turns [--turns 100] [--json]
+
+The model is a function and the tool gives a constant, so that what is left is the frameworks' own time. Plain is
+``create_agent`` with the tool in this process and no tracing. Bailiwick is the shipped graph with gate, ledger, spans to
+an in-memory exporter and a scripted sandbox (a container's own time is measured in benchmarks/calls.py, later). Turns of
+the two alternate, so that a busy machine slows both.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from langchain.agents import create_agent
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.tools import tool as langchain_tool
+from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from bailiwick import FunctionModel, Project, Session
+from bailiwick.sandbox import ScriptedSandbox
+from bailiwick.tracing import configure
+
+TOOL = '''from bailiwick import tool
+
+
+@tool
+def weigh(item: str) -> str:
+    """Weigh an item."""
+    return "2 kg"
+'''
+POLICY = """version: 1
+tool: weigh
+effect: read
+output: {trust: trusted}
+rules:
+  - {id: any, decision: allow, agents: [clerk], args: {item: {type: string}}, reason: it only weighs}
+"""
+AGENT = 'from bailiwick import Agent\n\nagent = Agent(instructions="Weigh.", graph="loop", tools=("weigh",))\n'
+
+
+def weigh(item: str) -> str:
+    """Weigh an item."""
+    return "2 kg"
+
+
+def speak(messages: list[BaseMessage], tools: list[dict[str, Any]]) -> AIMessage:
+    if messages[-1].type == "tool":
+        return AIMessage("It weighs 2 kg.")
+    call = {"name": "weigh", "args": {"item": "lamp"}, "id": f"call-{len(messages)}", "type": "tool_call"}
+    return AIMessage("", tool_calls=[call])
+
+
+def make_project(root: Path) -> None:
+    for folder in ("agents", "graphs", "tools", "policies"):
+        (root / folder).mkdir()
+    (root / "agents/clerk.py").write_text(AGENT)
+    desk = Path(__file__).resolve().parent.parent / "graphs/support.py"
+    (root / "graphs/loop.py").write_text(desk.read_text())
+    (root / "tools/weigh.py").write_text(TOOL)
+    (root / "policies/weigh.yaml").write_text(POLICY)
+
+
+async def measure(turns: int) -> dict[str, list[float]]:
+    seconds: dict[str, list[float]] = {"plain": [], "bailiwick": []}
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        make_project(root)
+        async with (
+            AsyncSqliteSaver.from_conn_string(str(root / "plain.db")) as saver,
+            Project.open(root, sandbox=ScriptedSandbox({"weigh": weigh}), phoenix=None) as project,
+        ):
+            spans = InMemorySpanExporter()
+            with configure(endpoint=None, project="benchmark", also=spans):
+                plain = create_agent(
+                    FunctionModel(function=speak), [langchain_tool(weigh)], system_prompt="Weigh.", checkpointer=saver
+                )
+                ours = project.agent("clerk", model=FunctionModel(function=speak))
+                for _ in range(turns):
+                    began = time.perf_counter()
+                    given = {"messages": [{"role": "user", "content": "How heavy is the lamp?"}]}
+                    await plain.ainvoke(given, {"configurable": {"thread_id": "t"}}, durability="sync")
+                    seconds["plain"].append(time.perf_counter() - began)
+
+                    began = time.perf_counter()
+                    turn = await ours.ask("How heavy is the lamp?", thread="t", session=Session())
+                    seconds["bailiwick"].append(time.perf_counter() - began)
+                    assert turn.text == "It weighs 2 kg.", turn
+                    spans.clear()
+    return seconds
+
+
+def around(values: list[float], turn: int) -> float:
+    """The median of up to five turns around ``turn``, in milliseconds; the very first turn imports and is left out."""
+    near = values[max(1, turn - 3) : turn + 2]
+    return round(statistics.median(near) * 1000, 2)
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    arguments.add_argument("--turns", type=int, default=100)
+    arguments.add_argument("--json", action="store_true")
+    given = arguments.parse_args()
+    seconds = asyncio.run(measure(given.turns))
+    rows = [
+        {
+            "turn": turn,
+            "plain_ms": around(seconds["plain"], turn),
+            "bailiwick_ms": around(seconds["bailiwick"], turn),
+            "ratio": round(around(seconds["bailiwick"], turn) / around(seconds["plain"], turn), 2),
+        }
+        for turn in (2, 20, 100)
+        if turn <= given.turns
+    ]
+    if given.json:
+        print(json.dumps({"turns": rows}))
+        return
+    print("turn   plain ms   bailiwick ms   ratio")
+    for row in rows:
+        print(f"{row['turn']:>4}   {row['plain_ms']:>8}   {row['bailiwick_ms']:>12}   {row['ratio']:>5}")
+
+
+if __name__ == "__main__":
+    main()
