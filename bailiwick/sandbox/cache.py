@@ -61,7 +61,7 @@ def _make_files_read_only(folder: Path) -> None:
     for parent, folders, files in os.walk(folder):
         for name in folders:
             if not (path := Path(parent, name)).is_symlink():
-                path.chmod(0o755)
+                path.chmod(path.stat().st_mode | 0o755)
         for name in files:
             if not (path := Path(parent, name)).is_symlink():
                 path.chmod(0o555 if path.stat().st_mode & 0o100 else 0o444)

@@ -1,4 +1,4 @@
-"""The host's side of one call: wait for the runner, hand the call over, take the reply. Trusts nothing that it reads."""
+"""The host's side of one call: wait for the runner, hand the call over, take the reply. Nothing read is trusted."""
 
 from __future__ import annotations
 

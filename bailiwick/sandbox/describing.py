@@ -26,13 +26,14 @@ async def describe_tools(sandbox: Sandbox, spec: Spec, file: Path) -> list[ToolD
     digest = file_digest(file)
     request = Request(op="describe", file=inside_path(file), time=_TIME, output=_OUTPUT)
     result = await sandbox.run(spec, request)
-    if result.cause != "ok" or not isinstance(result.value, dict):
+    value: object = result.value
+    if result.cause != "ok" or not isinstance(value, dict):
         raise ToolDefinitionError(
             f"it cannot be described: importing it ended with {_end_of(result)}",
             file=file,
             fix="keep the top of the file to imports and definitions",
         )
-    told = cast("Mapping[str, Any]", result.value)
+    told = cast("Mapping[str, Any]", value)
     if (problem := told.get("problem")) is not None:
         raise _problem(file, cast("Mapping[str, Any]", problem))
     tools = cast("list[Mapping[str, Any]]", told.get("tools") or [])

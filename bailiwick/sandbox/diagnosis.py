@@ -7,12 +7,9 @@ import subprocess
 from dataclasses import dataclass
 from typing import Any
 
-import docker.errors
-import requests
-
 from bailiwick.errors import SandboxError
 from bailiwick.sandbox.bubblewrap import BubblewrapEngine, choose_limiter, find_bubblewrap
-from bailiwick.sandbox.docker import connect
+from bailiwick.sandbox.docker import EngineGone, connect
 from bailiwick.sandbox.opening import prove
 from bailiwick.sandbox.seccomp import bpf_program
 
@@ -42,7 +39,7 @@ def _docker() -> list[Finding]:
         client.close()
     except SandboxError as error:
         return [Finding(name="docker", ok=False, detail=error.message, fix=fix)]
-    except (docker.errors.DockerException, requests.RequestException, OSError) as error:
+    except EngineGone as error:
         return [Finding(name="docker", ok=False, detail=f"the engine does not say what it is: {error}", fix=fix)]
     runtimes = sorted(info.get("Runtimes") or {})
     detail = (
@@ -76,10 +73,8 @@ def _seccomp() -> Finding:
 
 def _bubblewrap() -> Finding:
     try:
-        version = subprocess.run(
-            [find_bubblewrap(), "--version"], capture_output=True, text=True, check=False, timeout=5
-        )
-        told = version.stdout.strip().removeprefix("bubblewrap ")
+        version = subprocess.run([find_bubblewrap(), "--version"], capture_output=True, check=False, timeout=5)  # noqa: S603
+        told = version.stdout.decode().strip().removeprefix("bubblewrap ")
         engine = BubblewrapEngine()
         try:
             prove(engine)

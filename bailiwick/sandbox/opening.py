@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
-from typing import Literal, cast
+from typing import Literal
 
 from bailiwick.errors import SandboxFailed, SandboxUnavailable
 from bailiwick.sandbox.bubblewrap import BubblewrapEngine
@@ -38,7 +38,7 @@ def _chosen(kind: Kind) -> Kind:
         raise SandboxUnavailable(
             f"{VARIABLE}={wanted!r} is no sandbox", fix=f"set {VARIABLE} to docker, bubblewrap or auto"
         )
-    return cast("Kind", wanted or "auto")
+    return wanted or "auto"
 
 
 def _open(kind: Kind, on_progress: _Progress | None) -> Sandbox:

@@ -112,7 +112,7 @@ class SingleUse:
             result = ask(container.channel, request, rlimits=container.rlimits)
             if result.cause in ("killed", "timeout"):
                 container.kill()
-            if result.cause in ("killed", "signal") and container.overstepped():
+            if _killed_by_somebody(result) and container.overstepped():
                 result = replace(result, cause="oom", failure=None)
             return replace(
                 result,
@@ -136,6 +136,12 @@ class SingleUse:
             container.discard()
             raise
         return container
+
+
+def _killed_by_somebody(result: Result) -> bool:
+    """Whether the container, or the tool's process in it, got a SIGKILL that the runner did not send."""
+    by_signal = result.cause == "signal" and result.failure is not None and result.failure.type == "SIGKILL"
+    return by_signal or result.cause == "killed"
 
 
 def _look_away(work: asyncio.Future[Result]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import PurePosixPath
 
 from bailiwick.sandbox.environment import ENVIRONMENT, IDLE
 from bailiwick.sandbox.image import COMMAND, PythonTree
@@ -45,10 +46,20 @@ def bubblewrap_command(
         command += ["--dev-bind", f"/dev/{name}", f"/dev/{name}"]
     for name, target in (("fd", "fd"), ("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2")):
         command += ["--symlink", f"/proc/self/{target}", f"/dev/{name}"]
-    command += ["--remount-ro", "/dev", "--tmpfs", "/tmp", "--dir", "/work", "--dir", "/tool"]  # noqa: S108
+    command += ["--remount-ro", "/dev", "--tmpfs", "/tmp"]  # noqa: S108
+    # Made before they are needed: bubblewrap would make them for root alone.
+    for folder in ("/tool", "/work", *_folders_above(spec)):
+        command += ["--dir", folder]
     for mount in spec.mounts:
         command += ["--bind" if mount.write else "--ro-bind", str(mount.source), mount.target]
     command += ["--remount-ro", "/", "--chdir", "/"]
     enter = {"uid": uid, "gid": gid, "disk": max(spec.disk, 4096)}
     settings = json.dumps({"idle": IDLE, "enter": enter}, separators=(",", ":"))
     return [*command, "--", tree.python, *COMMAND, settings]
+
+
+def _folders_above(spec: Spec) -> list[str]:
+    """Every folder on the way to a mount, outermost first, without what is mounted itself."""
+    mounted = {mount.target for mount in spec.mounts}
+    above = {str(folder) for mount in spec.mounts for folder in PurePosixPath(mount.target).parents}
+    return sorted(above - mounted - {"/", "/tool", "/work"})

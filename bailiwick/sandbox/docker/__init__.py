@@ -1,5 +1,6 @@
 """Containers of a Docker Engine."""
 
-from bailiwick.sandbox.docker.engine import DockerEngine, connect
+from bailiwick.sandbox.docker.client import EngineGone, connect
+from bailiwick.sandbox.docker.engine import DockerEngine
 
-__all__ = ["DockerEngine", "connect"]
+__all__ = ["DockerEngine", "EngineGone", "connect"]

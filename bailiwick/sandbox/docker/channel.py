@@ -1,4 +1,7 @@
-"""A container's attached streams. Without a terminal the engine puts 8 bytes before each piece: stream, 3 zeros, length."""
+"""A container's attached streams, as the engine multiplexes them.
+
+Without a terminal it puts 8 bytes before each piece: the stream's number, three zeros, the length.
+"""
 
 from __future__ import annotations
 

@@ -9,34 +9,19 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-import docker
-import docker.errors
-import requests
-from docker import APIClient
-
-from bailiwick.errors import SandboxFailed, SandboxRefused, SandboxUnavailable
+from bailiwick.errors import SandboxFailed, SandboxRefused
 from bailiwick.sandbox.afterwards import Afterwards
 from bailiwick.sandbox.conversation import Channel
 from bailiwick.sandbox.docker.channel import AttachedChannel, raw_socket
-from bailiwick.sandbox.docker.flags import API_VERSION, create_arguments
+from bailiwick.sandbox.docker.client import EngineClient, EngineGone, ImageNotFound, first_line
+from bailiwick.sandbox.docker.flags import create_arguments
 from bailiwick.sandbox.docker.image import Image, ensure_python_image, find_image
 from bailiwick.sandbox.ownership import MARK, abandoned, machine, owner_labels
 from bailiwick.sandbox.spec import Spec
 
-__all__ = ["DockerEngine", "connect"]
+__all__ = ["DockerEngine"]
 
-_Gone = (docker.errors.APIError, requests.RequestException, OSError)
 _GVISOR = "runsc"
-
-
-def connect(timeout: float = 30) -> APIClient:
-    """A client of the engine that ``DOCKER_HOST`` or the default socket leads to. Raises SandboxUnavailable."""
-    try:
-        client = docker.from_env(version=API_VERSION, timeout=int(timeout)).api
-        client.ping()
-    except (docker.errors.DockerException, requests.RequestException, OSError) as error:
-        raise SandboxUnavailable(f"no Docker Engine answers: {_first_line(error)}") from None
-    return client
 
 
 class DockerEngine:
@@ -44,7 +29,7 @@ class DockerEngine:
 
     kind = "docker"
 
-    def __init__(self, client: APIClient, *, on_progress: Callable[[str], None] | None = None) -> None:
+    def __init__(self, client: EngineClient, *, on_progress: Callable[[str], None] | None = None) -> None:
         self._client = client
         self._on_progress = on_progress
         self._images: dict[str, Image] = {}
@@ -55,7 +40,7 @@ class DockerEngine:
 
     def reconcile(self) -> list[str]:
         """Remove the containers of this machine's dead owners; their ids."""
-        with contextlib.suppress(*_Gone):
+        with contextlib.suppress(*EngineGone):
             found = self._client.containers(all=True, filters={"label": f"{MARK}={machine()}"})
             dead = [str(each["Id"]) for each in found if abandoned(each.get("Labels") or {})]
             for container in dead:
@@ -88,12 +73,12 @@ class DockerEngine:
             # Attached before it starts, so that nothing it says is missed.
             attached = self._client.attach_socket(container, params=streams)
             self._client.start(container)
-        except _Gone as error:
+        except EngineGone as error:
             if container:
                 self._removal.add(lambda: _remove(self._client, container))
-            if isinstance(error, docker.errors.ImageNotFound):
+            if isinstance(error, ImageNotFound):
                 self._images.pop(spec.image, None)  # it was removed from the engine since; made anew by the next call
-            raise SandboxFailed(f"Docker did not start a container: {_first_line(error)}") from None
+            raise SandboxFailed(f"Docker did not start a container: {first_line(error)}") from None
         return DockerContainer(container, image.digest, attached, self._client, self._removal)
 
     def close(self) -> None:
@@ -109,8 +94,8 @@ class DockerEngine:
                     own = name == "python"
                     found = ensure_python_image(self._client, self._on_progress) if own else None
                     self._images[name] = found or find_image(self._client, name)
-                except _Gone as error:
-                    raise SandboxFailed(f"Docker did not give the image {name!r}: {_first_line(error)}") from None
+                except EngineGone as error:
+                    raise SandboxFailed(f"Docker did not give the image {name!r}: {first_line(error)}") from None
             return self._images[name]
 
     def _runtime(self, spec: Spec) -> str | None:
@@ -144,7 +129,7 @@ class DockerContainer:
     rlimits: Mapping[str, int] = {}
 
     def __init__(
-        self, container: str, image_digest: str, attached: Any, client: APIClient, removal: Afterwards
+        self, container: str, image_digest: str, attached: Any, client: EngineClient, removal: Afterwards
     ) -> None:
         self.id, self.image_digest = container, image_digest
         self._attached = attached  # the file object keeps the connection open
@@ -160,14 +145,14 @@ class DockerContainer:
         # The engine learns of it from an event that may come a moment after the end of the stream.
         for pause in (0.0, 0.02, 0.05, 0.1, 0.2):
             time.sleep(pause)
-            with contextlib.suppress(*_Gone):
+            with contextlib.suppress(*EngineGone):
                 state = self._client.inspect_container(self.id)["State"]
                 if state.get("OOMKilled"):
                     return True
         return False
 
     def kill(self) -> None:
-        with contextlib.suppress(*_Gone):
+        with contextlib.suppress(*EngineGone):
             self._client.kill(self.id, signal="SIGKILL")
         self._streams.close()
 
@@ -180,14 +165,7 @@ class DockerContainer:
             self._removal.add(lambda: _remove(self._client, self.id))
 
 
-def _remove(client: APIClient, container: str) -> None:
+def _remove(client: EngineClient, container: str) -> None:
     """Kill and remove ``container``. One that has gone is no error; one that stays is left to the next opening."""
-    with contextlib.suppress(*_Gone):
+    with contextlib.suppress(*EngineGone):
         client.remove_container(container, force=True, v=True)
-
-
-def _first_line(error: BaseException) -> str:
-    explanation = getattr(error, "explanation", None)
-    return (
-        str(explanation or error).strip().splitlines()[0] if str(explanation or error).strip() else type(error).__name__
-    )

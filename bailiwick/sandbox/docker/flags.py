@@ -5,20 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from docker.types import HostConfig
 
+from bailiwick.sandbox.docker.client import API_VERSION
 from bailiwick.sandbox.environment import ENVIRONMENT, IDLE, RUNNER_PIDS
 from bailiwick.sandbox.image import COMMAND
 from bailiwick.sandbox.mounts import group_of
 from bailiwick.sandbox.seccomp import PROFILE
 from bailiwick.sandbox.spec import Mount, Spec
 
-__all__ = ["API_VERSION", "create_arguments"]
-
-API_VERSION = "1.41"
-"""Docker 20.10, the oldest that is tested; later engines speak it as well."""
+__all__ = ["create_arguments"]
 
 
 def create_arguments(
@@ -45,7 +43,7 @@ def create_arguments(
         "detach": False,  # with stdin_open: the container's stdin ends when this process does
         "network_disabled": True,
         "healthcheck": {"test": ["NONE"]},
-        "host_config": HostConfig(
+        "host_config": _host_config(
             version=API_VERSION,
             cap_drop=["ALL"],
             security_opt=["no-new-privileges:true", f"seccomp={json.dumps(PROFILE, separators=(',', ':'))}"],
@@ -61,9 +59,13 @@ def create_arguments(
             log_config={"Type": "none", "Config": {}},
             restart_policy={"Name": "no", "MaximumRetryCount": 0},
             init=False,
-            **({"runtime": runtime} if runtime else {}),
+            runtime=runtime,
         ),
     }
+
+
+def _host_config(**settings: Any) -> dict[str, Any]:
+    return cast("Any", HostConfig)(**settings)
 
 
 def _mount(mount: Mount) -> dict[str, Any]:

@@ -7,10 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import docker.errors
-from docker import APIClient
-
 from bailiwick.errors import SandboxRefused
+from bailiwick.sandbox.docker.client import EngineClient, ImageNotFound
 from bailiwick.sandbox.image import python_tree, runner_folder, write_archive
 
 __all__ = ["Image", "ensure_python_image", "find_image"]
@@ -27,13 +25,13 @@ class Image:
     runner: Path | None = None
 
 
-def ensure_python_image(client: APIClient, on_progress: Callable[[str], None] | None = None) -> Image:
+def ensure_python_image(client: EngineClient, on_progress: Callable[[str], None] | None = None) -> Image:
     """The image made from this host's interpreter, imported where the engine does not have it."""
     tree = python_tree(on_progress)
     tag = f"{_REPOSITORY}:{tree.key}"
     try:
         digest = str(client.inspect_image(tag)["Id"])
-    except docker.errors.ImageNotFound:
+    except ImageNotFound:
         if on_progress is not None:
             on_progress("handing the sandbox's image to Docker (once)")
         with tempfile.NamedTemporaryFile(suffix=".tar") as file:
@@ -44,11 +42,11 @@ def ensure_python_image(client: APIClient, on_progress: Callable[[str], None] | 
     return Image(digest=digest, python=tree.python)
 
 
-def find_image(client: APIClient, name: str) -> Image:
+def find_image(client: EngineClient, name: str) -> Image:
     """An image of the user's. Raises SandboxRefused when the engine does not have it: nothing is pulled in a call."""
     try:
         digest = str(client.inspect_image(name)["Id"])
-    except docker.errors.ImageNotFound:
+    except ImageNotFound:
         raise SandboxRefused(
             f"sandbox.image: the engine has no image {name!r}",
             fix=f"docker pull {name}, or build it; it needs python3 (3.10 or later) in its PATH",

@@ -96,6 +96,7 @@ def _build(root: Path) -> None:
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     for name in ("usr/local/bin", "lib", "bin", "etc", *_MOUNT_POINTS):
         (root / name).mkdir(parents=True)
+    (root / "tmp").chmod(0o1777)  # the mode of what an OCI runtime mounts over it
     # One folder of libraries under every name by which a loader knows it.
     for link, target in (("lib64", "lib"), ("usr/lib", "../lib"), ("usr/lib64", "../lib"), ("usr/bin", "local/bin")):
         (root / link).symlink_to(target)

@@ -7,6 +7,7 @@ that pipe as well, which gains it nothing: the runner takes from it only what a 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib.util
 import inspect
 import json
@@ -41,6 +42,7 @@ def become_tool(call: Mapping[str, Any], *, report: int, out: int, err: int, sta
         _keep_only(report)
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         process.unseal()
         process.be_first_to_be_killed()
         _limit(call["rlimits"])
@@ -174,10 +176,8 @@ def _plain_span(span: Mapping[str, Any]) -> dict[str, Any]:
 
 def _flush() -> None:
     for stream in (sys.stdout, sys.stderr):
-        try:
+        with contextlib.suppress(BaseException):
             stream.flush()
-        except BaseException:
-            continue
 
 
 def _send(report: int, message: dict[str, Any]) -> None:

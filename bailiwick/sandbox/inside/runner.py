@@ -15,7 +15,7 @@ import signal
 import sys
 import time
 from collections.abc import Mapping
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 from bailiwick.sandbox.inside import process, wire
 from bailiwick.sandbox.inside.child import SPANS, become_tool
@@ -41,6 +41,8 @@ def main(arguments: list[str]) -> NoReturn:
         if (enter := settings.get("enter")) is not None:
             process.enter(**enter)
         process.seal()
+        # Process 1 gets only signals that it handles, and Python handles this one.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         source, sink = _take_protocol()
     except BaseException as error:
         os.write(2, f"bailiwick runner: {type(error).__name__}: {error}\n".encode())
@@ -118,7 +120,7 @@ class Serving:
         wake, wake_sink = os.pipe()
         for end in (wake, wake_sink):
             os.set_blocking(end, False)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGCHLD, _noted)
         signal.set_wakeup_fd(wake_sink, warn_on_full_buffer=False)
         started_ns = time.monotonic_ns()
         self._fork(started_ns)
@@ -200,7 +202,7 @@ class Serving:
     def _drain(self) -> None:
         """Everybody who could write is dead, so every pipe has an end; a flooded one is not read to it."""
         for descriptor in list(self._pipes):
-            while not (self._cause == "output") and self._read(descriptor):
+            while self._cause != "output" and self._read(descriptor):
                 pass
 
     def _outcome(self, oom_kills: int) -> dict[str, Any]:
@@ -209,14 +211,18 @@ class Serving:
             return {"cause": self._cause, "spans": spans}
         if os.WIFSIGNALED(self._status):
             number = os.WTERMSIG(self._status)
-            out_of_memory = number == signal.SIGKILL and oom_kills > 0
-            return {"cause": "oom" if out_of_memory else "signal", "signal": number, "spans": spans}
+            if number == signal.SIGKILL and oom_kills > 0:
+                return {"cause": "oom", "spans": spans}
+            name = signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
+            failure = _failure(name, f"the tool's process was ended by {name}")
+            return {"cause": "signal", "failure": failure, "spans": spans}
         if answer is None:
             code = os.waitstatus_to_exitcode(self._status)
             message = f"the tool ended its own process (exit code {code}) without returning"
             return {"cause": "error", "failure": _failure("ToolExited", message), "spans": spans}
-        if isinstance(failure := answer.get("failure"), dict):
-            out_of_memory = failure.get("type") == "MemoryError"  # pyright: ignore[reportUnknownMemberType]
+        if isinstance(told := answer.get("failure"), dict):
+            failure = cast("dict[str, Any]", told)
+            out_of_memory = failure.get("type") == "MemoryError"
             return {"cause": "oom" if out_of_memory else "error", "failure": failure, "spans": spans}
         value = answer.get("value")
         size = len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace"))
@@ -241,6 +247,10 @@ class Serving:
             if len(spans) < SPANS:
                 spans.append(message["span"])
         return spans, None
+
+
+def _noted(number: int, frame: object) -> None:
+    """Only a signal with a handler wakes the runner."""
 
 
 def _failure(name: str, message: str) -> dict[str, str]:

@@ -8,15 +8,13 @@ so that a module which declares its policy beside its function can be imported h
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any
 
 from bailiwick.sandbox.inside import call_state
 
 __all__ = ["idempotency_key", "secret", "span", "tool"]
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 
 def tool(function: Any = None, **declared: Any) -> Any:
@@ -28,7 +26,7 @@ def tool(function: Any = None, **declared: Any) -> Any:
 
 
 @contextmanager
-def span(name: str, **attributes: Any) -> Iterator[dict[str, Any]]:
+def span(name: str, **attributes: Any) -> Generator[dict[str, Any], None, None]:
     """Show a step of the tool in the trace; what is put into the mapping it gives becomes attributes."""
     begun = time.monotonic_ns()
     error = ""

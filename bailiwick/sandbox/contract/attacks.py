@@ -1,0 +1,248 @@
+"""What is tried, and what a sandbox that holds answers. A new kind of sandbox is right when all of them are held."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, cast
+
+from bailiwick.sandbox.mounts import NOBODY
+from bailiwick.sandbox.spec import Mount, Request, Result, Sandbox, Spec
+
+__all__ = ["ATTACKS", "HOSTILE", "Attack", "Outcome", "run_attack"]
+
+HOSTILE = Path(__file__).with_name("hostile.py")
+_REFUSED = {"EPERM", "ENOSYS", "EACCES", "EROFS", "ENOENT", "EAFNOSUPPORT", "ESOCKTNOSUPPORT", "EPROTONOSUPPORT"}
+_LATE = 2.5
+"""Seconds beyond a call's own time by which its end must be known, with half a core."""
+
+Judge = Callable[[Result], str]
+"""Says what is wrong with a result; an empty string: the sandbox held."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attack:
+    """One thing a tool may try. ``promise`` is what the sandbox promises against it."""
+
+    name: str
+    promise: str
+    function: str
+    judge: Judge
+    args: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    seconds: float = 6.0
+    memory: int = 96 * 2**20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What came of an attack. An empty ``broken``: the promise was kept."""
+
+    attack: Attack
+    result: Result
+    broken: str
+
+
+async def run_attack(sandbox: Sandbox, attack: Attack, read_folder: Path) -> Outcome:
+    """Try ``attack``; ``read_folder`` is mounted read-only at /work/data/read."""
+    spec = Spec(
+        image="python",
+        mounts=(
+            Mount(source=HOSTILE, target="/tool/hostile.py"),
+            Mount(source=read_folder, target="/work/data/read"),
+        ),
+        memory=attack.memory,
+        pids=16,
+        disk=2**20 * 4,
+    )
+    request = Request(
+        file="/tool/hostile.py", function=attack.function, args=attack.args, time=attack.seconds, output=16 * 2**10
+    )
+    begun = time.monotonic()
+    result = await sandbox.run(spec, request)
+    took = time.monotonic() - begun - result.start_ms / 1000
+    broken = attack.judge(result)
+    if not broken and took > attack.seconds + _LATE:
+        broken = f"its end was known after {took:.1f} s, and {attack.seconds:g} s were given"
+    return Outcome(attack=attack, result=replace(result, stdout=result.stdout[:200]), broken=broken)
+
+
+def _ended(*causes: str) -> Judge:
+    return lambda result: "" if result.cause in causes else f"it ended with {result.cause}, not {' or '.join(causes)}"
+
+
+def _failed_as(name: str) -> Judge:
+    def judge(result: Result) -> str:
+        told = result.failure.type if result.failure else None
+        return "" if result.cause == "error" and told == name else f"it ended with {result.cause} ({told}), not {name}"
+
+    return judge
+
+
+def _all_refused(*, allowed: tuple[str, ...] = (), also: tuple[str, ...] = ()) -> Judge:
+    """Every act of the answer was refused, apart from ``allowed`` acts; ``also`` are more ways to be refused."""
+
+    def judge(result: Result) -> str:
+        if result.cause != "ok":
+            return f"it ended with {result.cause}: {result.failure}"
+        acts = cast("Mapping[str, str]", result.value)
+        done = [f"{act}: {end}" for act, end in acts.items() if act not in allowed and end not in {*_REFUSED, *also}]
+        return f"not refused: {', '.join(done)}" if done else ""
+
+    return judge
+
+
+def _value(wanted: Any) -> Judge:
+    return lambda result: (
+        "" if result.cause == "ok" and result.value == wanted else f"{result.cause}: {result.value!r} {result.failure}"
+    )
+
+
+def _bounded(key: str, most: int) -> Judge:
+    def judge(result: Result) -> str:
+        if result.cause != "ok":
+            return f"it ended with {result.cause}: {result.failure}"
+        return "" if result.value["why"] and result.value[key] <= most else f"{result.value}, and {most} is the bound"
+
+    return judge
+
+
+def _no_privileges(result: Result) -> str:
+    if result.cause != "ok":
+        return f"it ended with {result.cause}: {result.failure}"
+    told = cast("Mapping[str, Any]", result.value)
+    for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
+        if int(told[name], 16):
+            return f"{name} is {told[name]}"
+    if told["NoNewPrivs"] != "1" or told["Seccomp"] != "2":
+        return f"NoNewPrivs {told['NoNewPrivs']}, Seccomp {told['Seccomp']}"
+    if set(told["uids"]) != {NOBODY} or 0 in (*told["gids"], *told["groups"]):
+        return f"uids {told['uids']}, gids {told['gids']}, groups {told['groups']}"
+    regained = [act for act in ("setuid", "setgid", "setgroups", "mknod") if told[act] != "EPERM"]
+    return f"not refused: {regained}" if regained else ""
+
+
+def _own_descriptors(result: Result) -> str:
+    if result.cause != "ok":
+        return f"it ended with {result.cause}: {result.failure}"
+    foreign = {n: to for n, to in result.value.items() if not to.startswith("pipe:") and to != "/dev/null"}
+    return f"descriptors lead to {foreign}" if foreign or len(result.value) > 5 else ""
+
+
+def _bare_surroundings(result: Result) -> str:
+    if result.cause != "ok":
+        return f"it ended with {result.cause}: {result.failure}"
+    told = cast("Mapping[str, Any]", result.value)
+    known = {"PATH", "HOME", "TMPDIR", "LANG", "PYTHONDONTWRITEBYTECODE", "HOSTNAME", "PWD"}
+    if extra := set(told["environment"]) - known:
+        return f"the environment has {sorted(extra)}"
+    if told["tmp"] or not told["flags"]["isolated"] or told["processes"] > 2:
+        return f"{told['tmp']}, {told['flags']}, {told['processes']} processes"
+    return ""
+
+
+def _true_answer(result: Result) -> str:
+    # What a tool writes to its own answer is its own answer. What the runner measures stays the runner's.
+    if result.sandbox == "forged" or result.cpu_ms <= 0 or result.wall_ms <= 0:
+        return f"the report was forged: {result}"
+    return "" if result.cause in ("ok", "error") else f"it ended with {result.cause}"
+
+
+def _quiet(result: Result) -> str:
+    if result.cause != "ok":
+        return f"it ended with {result.cause}"
+    return "" if len(result.stdout) < 17_000 else f"{len(result.stdout)} characters were taken back"
+
+
+def _attack(name: str, promise: str, function: str, judge: Judge, **more: Any) -> Attack:
+    return Attack(name=name, promise=promise, function=function, judge=judge, **more)
+
+
+ATTACKS: tuple[Attack, ...] = (
+    _attack(
+        "write",
+        "nothing but /tmp and write mounts can be written",
+        "write_everywhere",
+        _all_refused(also=("ENOTDIR", "EISDIR")),
+    ),
+    _attack("unmake", "a read mount cannot be changed", "unmake_everything", _all_refused()),
+    _attack("exec-tmp", "what is written to /tmp cannot be run", "run_from_tmp", _all_refused(), memory=128 * 2**20),
+    _attack("fill-tmp", "/tmp has a size", "fill_tmp", _bounded("written", 4 * 2**20)),
+    _attack("fork-bomb", "processes are counted", "fork_bomb", _bounded("made", 20)),
+    _attack(
+        "fork-storm",
+        "a storm of forks ends with the deadline",
+        "forks_that_fork",
+        _ended("timeout", "killed", "signal"),
+        seconds=1.5,
+    ),
+    _attack("thread-bomb", "threads are counted", "thread_bomb", _bounded("made", 20)),
+    _attack("memory", "memory is bounded, swap included", "memory_bomb", _ended("oom")),
+    _attack(
+        "memory-children",
+        "memory is bounded over all processes",
+        "memory_bomb_in_children",
+        _ended("oom", "timeout"),
+        seconds=3,
+    ),
+    _attack("spin", "a deadline kills, whatever is ignored", "spin", _ended("timeout"), seconds=1),
+    _attack("flood", "a flood of output is ended", "flood", _ended("output"), args={"kibibytes": 0}),
+    _attack("chatter", "output is taken back up to a bound", "flood", _quiet, args={"kibibytes": 192}),
+    _attack("forge", "a tool cannot speak for the runner", "forge", _true_answer),
+    _attack("forge-lengths", "a length is not believed", "forge_lengths", _true_answer),
+    _attack("large", "a result has a size", "answer_with", _ended("output"), args={"what": "large"}),
+    *(
+        _attack(
+            f"answer-{what}",
+            "a result is JSON, and not deep",
+            "answer_with",
+            _failed_as("ResultNotJSON"),
+            args={"what": what},
+        )
+        for what in ("deep", "bottomless", "object", "nan", "surrogate", "bytes", "keys")
+    ),
+    _attack("exit", "ending the process is no answer", "end_with", _failed_as("ToolExited"), args={"what": "exit"}),
+    _attack(
+        "system-exit", "SystemExit is a failure", "end_with", _failed_as("SystemExit"), args={"what": "system exit"}
+    ),
+    _attack(
+        "interrupt",
+        "KeyboardInterrupt is a failure",
+        "end_with",
+        _failed_as("KeyboardInterrupt"),
+        args={"what": "interrupt"},
+    ),
+    _attack("segfault", "a crash is told", "end_with", _ended("signal"), args={"what": "segfault"}),
+    _attack(
+        "kill-self", "a kill is told, and is not called memory", "end_with", _ended("signal"), args={"what": "kill"}
+    ),
+    _attack("kill-all", "the runner outlives kill(-1)", "end_with", _ended("ok", "error"), args={"what": "kill all"}),
+    _attack("loud", "an exception's text is bounded", "end_with", _failed_as("ValueError"), args={"what": "loud"}),
+    _attack(
+        "network",
+        "there is no network",
+        "reach_out",
+        _all_refused(also=("ENETUNREACH", "ECONNREFUSED", "EADDRNOTAVAIL", "EAI_AGAIN", "gaierror", "TimeoutError")),
+        args={"host_address": "172.17.0.1", "host_port": 22},
+    ),
+    _attack("sockets", "families that lead elsewhere are closed", "open_sockets", _all_refused()),
+    _attack("kernel", "calls that no tool needs are refused", "call_the_kernel", _all_refused()),
+    _attack("privileges", "nothing is privileged, and nothing can be regained", "show_privileges", _no_privileges),
+    _attack(
+        "runner",
+        "the runner's memory and descriptors are hidden",
+        "pry_into_the_runner",
+        _all_refused(also=("ETXTBSY", "PermissionError")),
+    ),
+    _attack("stop-runner", "the runner cannot be stopped", "stop_the_runner", _value("still answering")),
+    _attack(
+        "host",
+        "kernel knobs, devices and engines are out of reach",
+        "touch_the_host",
+        _all_refused(also=("ENXIO", "EIO")),
+    ),
+    _attack("descriptors", "nothing is inherited", "show_descriptors", _own_descriptors),
+    _attack("surroundings", "nothing of the host's environment comes in", "show_surroundings", _bare_surroundings),
+    _attack("links", "links in a mount do not lead to the host", "read_links", _all_refused(also=("ELOOP",))),
+)
