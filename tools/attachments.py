@@ -9,7 +9,7 @@ CHARACTERS = 20_000
 
 
 @tool
-def read_attachment(name: str) -> dict:
+def read_attachment(name: str) -> str:
     """Read the text of a file that the customer attached.
 
     Args:
@@ -28,6 +28,5 @@ def read_attachment(name: str) -> dict:
                 pages = [page.extract_text() for page in reader.pages[:50]]
             except (PyPdfError, ValueError, KeyError) as error:
                 raise ValueError(f"{name} is not a readable PDF: {error}") from None
-        text = "\n\n".join(pages)
-        return {"name": name, "pages": len(reader.pages), "text": text[:CHARACTERS]}
-    return {"name": name, "pages": 1, "text": file.read_text(errors="replace")[:CHARACTERS]}
+        return "\n\n".join(pages)[:CHARACTERS]
+    return file.read_text(errors="replace")[:CHARACTERS]

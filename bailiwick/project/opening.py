@@ -62,6 +62,8 @@ class Project:
             endpoint = phoenix_endpoint() if phoenix == "auto" else phoenix
             watch = stack.enter_context(ErrorWatch.open(layout.errors, endpoint=endpoint))
             tracing = stack.enter_context(configure(endpoint=endpoint, project=layout.name, spool=layout.spool))
+            # Its model and index load in a thread while the sandbox opens.
+            knowledge = stack.enter_context(Knowledge.open(layout.index))
             toolbox = await Toolbox.aopen(
                 layout.tools,
                 policies=layout.policies,
@@ -72,8 +74,8 @@ class Project:
                 on_progress=on_progress,
             )
             stack.push_async_callback(toolbox.aclose)
-            knowledge = stack.enter_context(Knowledge.open(layout.index))
             saver = await stack.enter_async_context(AsyncSqliteSaver.from_conn_string(str(layout.state)))
+            await knowledge.ready()
             yield cls(
                 layout=layout,
                 toolbox=toolbox,
@@ -133,4 +135,5 @@ class Project:
             knowledge=self.knowledge if declared.knowledge else None,
             max_steps=declared.max_steps,
         )
-        return load_graph(self.layout, name, declared.graph)(nodes).compile(checkpointer=checkpointer, name=name)
+        graph = load_graph(self.layout, name, declared.graph)(nodes)
+        return graph.compile(checkpointer=checkpointer, name=name)  # pyright: ignore[reportUnknownMemberType]  **kwargs
