@@ -96,12 +96,12 @@ class Annotator:
                 explanation=annotation.explanation,
                 identifier=annotation.fingerprint,
             )
-            self._answered = answer != "unreachable"
+            self._answered = answer not in ("unreachable", "locked")
             if answer in ("done", "refused") or time.time() - annotation.since > GIVE_UP:
                 self._settle(annotation)
             else:
                 left = True
-            if answer == "unreachable":
+            if not self._answered:
                 break
         with self._changed:
             self._changed.notify_all()

@@ -73,13 +73,16 @@ class Courier:
     def _work(self) -> None:
         phoenix = PhoenixHttp(self._endpoint)
         looked = time.monotonic()
-        wait = 0.0
+        wait, fruitless = 0.0, 0
         while not self._closing.is_set():
             self._wake.wait(wait)
             self._wake.clear()
             self.rounds_begun += 1
             try:
                 progress, reached = self._round(phoenix)
+                if time.monotonic() - looked > LOOK_AROUND:
+                    looked = time.monotonic()
+                    self._tally.lose(self._spool.adopt(), "the spool is full; the oldest went first")
             except Exception as error:  # noqa: BLE001  a thread that has ended would deliver nothing any more
                 self._tally.say(f"delivering spans to Phoenix failed ({type(error).__name__}: {error})")
                 progress, reached = False, False
@@ -87,14 +90,9 @@ class Courier:
                 self.reached = reached
                 self.rounds_ended = self.rounds_begun
                 self._tally.changed.notify_all()
-            if self._spool.batches():
-                wait = 0.0 if wait == LOOK_AROUND else wait
-                wait = SOON if progress else min(max(wait, SOON) * 1.7, SLOW if reached else DOWN)
-            else:
-                wait = LOOK_AROUND
-            if time.monotonic() - looked > LOOK_AROUND:
-                looked = time.monotonic()
-                self._tally.lose(self._spool.adopt(), "the spool is full")
+            fruitless = 0 if progress else fruitless + 1
+            at_most = SLOW if reached else DOWN
+            wait = min(SOON * 2 ** min(fruitless, 8), at_most) if self._spool.batches() else LOOK_AROUND
         phoenix.close()
 
     def _round(self, phoenix: PhoenixHttp) -> tuple[bool, bool]:
@@ -146,6 +144,9 @@ class Courier:
                     self._sent[batch] = told
                     progress = True
                 case "unreachable":
+                    return progress, False
+                case "locked":
+                    self._tally.say(f"{self._endpoint} wants a key: set PHOENIX_API_KEY; until then spans are kept")
                     return progress, False
                 case "absent" | "refused":
                     self._let_go(batch)

@@ -16,8 +16,8 @@ import httpx
 
 __all__ = ["Answer", "PhoenixHttp", "is_here"]
 
-Answer = Literal["done", "absent", "refused", "unreachable"]
-"""Phoenix did it · knows no such span (yet) · will never take this · does not answer, or not now."""
+Answer = Literal["done", "absent", "refused", "locked", "unreachable"]
+"""Phoenix did it · knows no such span (yet) · will never take this · wants a key · does not answer, or not now."""
 
 IDS = 100
 """Span ids in one query; a URL has its limits."""
@@ -62,7 +62,7 @@ class PhoenixHttp:
         for start in range(0, len(span_ids), IDS):
             params = {"span_id": list(span_ids[start : start + IDS]), "limit": IDS}
             answer, data = self._asked("GET", f"/v1/projects/{quote(project, safe='')}/spans", params=params)
-            if answer == "unreachable":
+            if answer in ("unreachable", "locked"):
                 return None
             if answer == "done":  # A project that is absent has no spans yet.
                 found.update(str(span["context"]["span_id"]) for span in cast("list[dict[str, Any]]", data))
@@ -93,7 +93,9 @@ class PhoenixHttp:
         match response.status_code:
             case 404:
                 return "absent", None
-            case 401 | 403 | 408 | 429:
+            case 401 | 403:
+                return "locked", None
+            case 408 | 429:
                 return "unreachable", None
             case code if code >= 500:
                 return "unreachable", None

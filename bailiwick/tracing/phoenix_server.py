@@ -29,7 +29,8 @@ STOP = 10.0
 
 def phoenix_endpoint(port: int = 6006) -> str:
     """Where Phoenix is: ``PHOENIX_COLLECTOR_ENDPOINT`` where it is set, else ``port`` of this machine."""
-    return os.environ.get("PHOENIX_COLLECTOR_ENDPOINT", "").strip().rstrip("/") or f"http://127.0.0.1:{port}"
+    given = os.environ.get("PHOENIX_COLLECTOR_ENDPOINT", "").strip().rstrip("/")
+    return given.removesuffix("/v1/traces") or f"http://127.0.0.1:{port}"
 
 
 def installed_version() -> str | None:
@@ -41,7 +42,10 @@ def installed_version() -> str | None:
 
 
 class PhoenixServer:
-    """A Phoenix server: ours (``child``), or another's that is only used. Made by ``start``; a context manager."""
+    """A Phoenix server: ours, or another's that is only used. Made by ``start``; a context manager.
+
+    Keep it as long as the server is to run: a child ends when nobody holds it any more.
+    """
 
     def __init__(
         self, *, endpoint: str, child: subprocess.Popen[bytes] | None, log: Path, lock: FileLock | None

@@ -9,7 +9,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from syrupy.assertion import SnapshotAssertion
 
 from bailiwick import tracing
-from bailiwick.sandbox.spec import Result
+from bailiwick.sandbox import Result
 from bailiwick.tracing import add_inside_spans, span
 from bailiwick.tracing import conventions as words
 

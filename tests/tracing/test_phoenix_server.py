@@ -87,7 +87,7 @@ def test_a_port_that_something_else_has_is_one_clear_error(tmp_path: Path) -> No
 def test_where_phoenix_is(monkeypatch: pytest.MonkeyPatch) -> None:
     assert phoenix_endpoint() == "http://127.0.0.1:6006"
     assert phoenix_endpoint(7007) == "http://127.0.0.1:7007"
-    monkeypatch.setenv("PHOENIX_COLLECTOR_ENDPOINT", "https://phoenix.example/ ")
+    monkeypatch.setenv("PHOENIX_COLLECTOR_ENDPOINT", "https://phoenix.example/v1/traces/ ")
     assert phoenix_endpoint(7007) == "https://phoenix.example"
 
 

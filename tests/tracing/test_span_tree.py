@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bailiwick import tracing
-from bailiwick.sandbox.spec import Result
+from bailiwick.sandbox import Result
 from bailiwick.tracing import add_inside_spans, current_traceparent, span
 from bailiwick.tracing import conventions as words
 
