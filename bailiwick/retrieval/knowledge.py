@@ -90,8 +90,12 @@ class Knowledge:
         """
         return ingest(self._store, self._vectors, paths, prune_all=prune_all, on_progress=on_progress)
 
-    async def search(  # noqa: ASYNC109  half of a result is better than a TimeoutError
-        self, question: str, *, k: int = 4, timeout: float = 2.0
+    async def search(
+        self,
+        question: str,
+        *,
+        k: int = 4,
+        timeout: float = 2.0,  # noqa: ASYNC109  half of a result is better than a TimeoutError
     ) -> Found:
         """The ``k`` passages that fit ``question`` best, within ``timeout`` seconds.
 

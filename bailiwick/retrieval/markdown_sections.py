@@ -1,6 +1,7 @@
 """Markdown, cut at its headings.
 
-Written here because langchain-text-splitters' header splitter does not say where a section stood in the file.
+Written here because langchain-text-splitters' header splitter does not say where a section stood in the file. Offsets
+count in the file as it is; only a line end inside a paragraph has become a space, for a sentence goes on over it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ __all__ = ["markdown_sections"]
 _LINE = re.compile(r"[^\n]*\n|[^\n]+\Z")
 _HEADING = re.compile(r"^ {0,3}(#{1,6})\s+(.+?)(?:\s+#+)?\s*$")
 _FENCE = re.compile(r"^ {0,3}(```+|~~~+)")
+_SOFT_END = re.compile(r"(?<=[^\n|])\n(?=[ \t]*[^\s|#>*+\-`~\d])")
+"""A line end with text before and behind it that begins no list, table, quote, heading or fence."""
 _MARKUP = re.compile(r"[*_`]")
 
 
@@ -26,7 +29,7 @@ def markdown_sections(text: str) -> list[Section]:
     def close(end: int) -> None:
         if text[start:end].strip():
             heading = " › ".join(title for _, title in path)
-            sections.append(Section(text=text[start:end], start=start, heading=heading))
+            sections.append(Section(text=_flowing(text[start:end]), start=start, heading=heading))
 
     for line in _LINE.findall(text):
         if mark := _FENCE.match(line):
@@ -44,3 +47,9 @@ def markdown_sections(text: str) -> list[Section]:
         at += len(line)
     close(at)
     return sections
+
+
+def _flowing(text: str) -> str:
+    """As long as before, character for character. Code in fences is left as it stands."""
+    parts = re.split(r"(^ {0,3}(?:```|~~~).*?^ {0,3}(?:```|~~~)[^\n]*$)", text, flags=re.M | re.S)
+    return "".join(part if at % 2 else _SOFT_END.sub(" ", part) for at, part in enumerate(parts))

@@ -55,7 +55,7 @@ class VectorIndex:
         client = _client(folder)
         try:
             collection = client.get_collection(COLLECTION, embedding_function=None)
-            made_by = str((collection.metadata or {}).get("embedder", ""))
+            made_by = str(cast("dict[str, Any]", collection.metadata or {}).get("embedder", ""))
             if made_by != embedder:
                 raise mismatch(folder, made_by, embedder)
         except BaseException:
