@@ -19,6 +19,7 @@
     ├── ModelError
     │   ├── ModelNotConfigured  the model's name, package or key is missing
     │   ├── ModelUnavailable    the model did not answer, retries included
+    │   ├── ModelRequestForbidden  a test was about to reach a real model
     │   └── PromptTooLarge      the prompt is larger than the model takes
     └── TracingError            Phoenix cannot be started or read back
 
@@ -40,6 +41,7 @@ __all__ = [
     "KnowledgeBusy",
     "ModelError",
     "ModelNotConfigured",
+    "ModelRequestForbidden",
     "ModelUnavailable",
     "OutcomeUnknown",
     "PolicyError",
@@ -148,6 +150,10 @@ class ModelError(BailiwickError):
 
 class ModelNotConfigured(ModelError):
     """Raised when a model's name is unknown, or its package or key is missing."""
+
+
+class ModelRequestForbidden(ModelError):
+    """Raised under ``bailiwick.testing.forbid_model_requests`` in place of a request to a real model."""
 
 
 class ModelUnavailable(ModelError):

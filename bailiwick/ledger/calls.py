@@ -17,7 +17,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-__all__ = ["Begun", "CallLedger", "Entry", "Finished", "LeftOpen"]
+__all__ = ["Begun", "CallLedger", "Entry", "Finished", "Happened", "LeftOpen"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,12 +46,25 @@ class LeftOpen:
 
 Entry = Begun | Finished | LeftOpen
 
+
+@dataclass(frozen=True, kw_only=True)
+class Happened:
+    """One call that came back, as later decisions need to know it."""
+
+    tool: str
+    args: Mapping[str, Any]
+    ok: bool
+    untrusted: bool
+    """Whether it brought content from outside into the conversation."""
+
+
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS bailiwick_calls (
     key TEXT PRIMARY KEY, thread TEXT NOT NULL, tool TEXT NOT NULL, args TEXT NOT NULL,
-    begun_at REAL NOT NULL, finished_at REAL, result TEXT
-) WITHOUT ROWID
+    begun_at REAL NOT NULL, finished_at REAL, result TEXT, ok INTEGER, untrusted INTEGER
+)
 """
+_INDEX = "CREATE INDEX IF NOT EXISTS bailiwick_calls_by_thread ON bailiwick_calls (thread, begun_at)"
 
 
 class CallLedger:
@@ -62,20 +75,34 @@ class CallLedger:
     """
 
     def __init__(self, file: Path) -> None:
+        self.file = file
         self._lock = Lock()
         file.parent.mkdir(parents=True, exist_ok=True)
         self._database = sqlite3.connect(file, isolation_level=None, check_same_thread=False, timeout=10)
         self._database.execute("PRAGMA journal_mode=WAL")
         self._database.execute("PRAGMA synchronous=FULL")
         self._database.execute(_SCHEMA)
+        self._database.execute(_INDEX)
+
+    async def look(self, *, thread: str, call_id: str) -> Finished | LeftOpen | None:
+        """What is known of a call; None: it was never begun."""
+        return await asyncio.to_thread(self._look, f"{thread}:{call_id}")
+
+    async def happened(self, thread: str, *, beside: str = "") -> list[Happened]:
+        """The calls of ``thread`` that came back, oldest first, without those whose ids begin with ``beside``.
+
+        Calls of one message run side by side and must not see each other: what one of them may do would depend on
+        which is faster, and would be another thing after a resume. An empty ``beside`` leaves out none.
+        """
+        return await asyncio.to_thread(self._happened, thread, beside)
 
     async def begin(self, *, thread: str, call_id: str, tool: str, args: Mapping[str, Any]) -> Entry:
         """Write that the call begins, or tell what is known of it already."""
         return await asyncio.to_thread(self._begin, thread, call_id, tool, args)
 
-    async def finish(self, key: str, result: Mapping[str, Any]) -> None:
+    async def finish(self, key: str, result: Mapping[str, Any], *, ok: bool, untrusted: bool) -> None:
         """Write what the call gave; ``result`` is JSON data."""
-        await asyncio.to_thread(self._finish, key, result)
+        await asyncio.to_thread(self._finish, key, result, ok, untrusted)
 
     async def reopen(self, key: str) -> Begun:
         """Take a call that was left open as ours to run again, after a person or the policy said so."""
@@ -99,17 +126,38 @@ class CallLedger:
         )
         if inserted:
             return Begun(key=key)
+        known = self._look(key)
+        assert known is not None, "rows are never deleted"
+        return known
+
+    def _look(self, key: str) -> Finished | LeftOpen | None:
         with self._lock:
-            row: tuple[float, str | None] = self._database.execute(
+            row: tuple[float, str | None] | None = self._database.execute(
                 "SELECT begun_at, result FROM bailiwick_calls WHERE key = ?", (key,)
             ).fetchone()
+        if row is None:
+            return None
         begun_at, result = row
         return LeftOpen(key=key, begun_at=begun_at) if result is None else Finished(key=key, result=json.loads(result))
 
-    def _finish(self, key: str, result: Mapping[str, Any]) -> None:
+    def _happened(self, thread: str, beside: str) -> list[Happened]:
+        with self._lock:
+            rows: list[tuple[str, str, str, int, int]] = self._database.execute(
+                "SELECT key, tool, args, ok, untrusted FROM bailiwick_calls"
+                " WHERE thread = ? AND finished_at IS NOT NULL ORDER BY begun_at",
+                (thread,),
+            ).fetchall()
+        return [
+            Happened(tool=tool, args=json.loads(args), ok=bool(ok), untrusted=bool(untrusted))
+            for key, tool, args, ok, untrusted in rows
+            if not beside or not key.startswith(f"{thread}:{beside}")
+        ]
+
+    def _finish(self, key: str, result: Mapping[str, Any], ok: bool, untrusted: bool) -> None:
         self._execute(
-            "UPDATE bailiwick_calls SET finished_at = ?, result = ? WHERE key = ? AND finished_at IS NULL",
-            (time.time(), json.dumps(result, default=str), key),
+            "UPDATE bailiwick_calls SET finished_at = ?, result = ?, ok = ?, untrusted = ?"
+            " WHERE key = ? AND finished_at IS NULL",
+            (time.time(), json.dumps(result, default=str), ok, untrusted, key),
         )
 
     def _execute(self, statement: str, values: tuple[Any, ...]) -> int:

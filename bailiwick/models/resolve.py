@@ -8,7 +8,7 @@ from typing import Any, cast
 from langchain.chat_models import init_chat_model
 from langchain_core.language_models import BaseChatModel
 
-from bailiwick.errors import ModelNotConfigured
+from bailiwick.errors import ModelError, ModelNotConfigured
 
 __all__ = ["configured_name", "resolve_model"]
 
@@ -30,18 +30,23 @@ def resolve_model(name: str) -> BaseChatModel:
     options: dict[str, Any] = {"max_retries": 0}
     if base_url := os.environ.get(BASE_URL, "").strip():
         options["base_url"] = base_url
+        if name.startswith("openai:") and not os.environ.get("OPENAI_API_KEY"):
+            # A server of one's own often wants no key, and the client will not be made without one.
+            options["api_key"] = "none"
     try:
         model = cast("object", init_chat_model(name, **options))
+    except ModelError:
+        raise
     except ImportError as error:
-        provider = name.partition(":")[0]
+        package = "bailiwick[openai]" if "langchain-openai" in str(error) else "the package that it names"
         raise ModelNotConfigured(
-            f"the model {name!r} needs a package that is not installed ({error.name or error})",
-            fix=f"uv pip install 'bailiwick[{provider}]' or the provider's langchain package",
+            f"the model {name!r} needs a package that is not installed: {error}",
+            fix=f"uv pip install {package}",
         ) from error
     except Exception as error:
         # Each provider raises its own class for a missing key; all of them happen before anything is sent.
         raise ModelNotConfigured(
-            f"the model {name!r} cannot be set up: {str(error).splitlines()[0]}",
+            f"the model {name!r} cannot be set up: {(str(error).splitlines() or [type(error).__name__])[0]}",
             fix=f"write {MODEL} as provider:model and set the provider's key, or unset it to use the offline rules",
         ) from error
     if not isinstance(model, BaseChatModel):

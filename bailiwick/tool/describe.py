@@ -34,6 +34,7 @@ _PLAIN: dict[object, Schema] = {
     dict: {"type": "object"},
     list: {"type": "array"},
 }
+_TAKEN = ("runtime", "config", "run_manager")
 _SUPPORTED = (
     "str, int, float, bool, Decimal, date, datetime, list[T], dict[str, T], Literal, Enum, Optional, Union and "
     "Annotated[T, 'what it is']"
@@ -72,6 +73,12 @@ def describe_function(function: Callable[..., Any]) -> dict[str, Any]:
     properties: dict[str, Schema] = {}
     required: list[str] = []
     for parameter in _parameters(function):
+        if parameter.name in _TAKEN:
+            raise DescribeError(
+                f"{function.__name__}: LangGraph fills in a parameter called {parameter.name!r} itself",
+                line=line,
+                fix="give it another name",
+            )
         if parameter.name not in hints:
             raise DescribeError(
                 f"{function.__name__}: the parameter {parameter.name!r} has no type",

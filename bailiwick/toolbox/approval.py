@@ -38,21 +38,23 @@ def unknown_outcome_request(call: Call, begun: str) -> HITLRequest:
 
 
 def read_answer(resumed: object, by: Sequence[str]) -> Answer:
-    """Read ``{"decisions": [{"type": "approve" | "reject", "message"?, "by"?}]}`` for a question one of ``by`` may answer.
+    """Read ``{"decisions": [{"type": "approve" | "reject", "message"?, "by"?}]}``, the answer of one of ``by``.
 
     ``by`` in the answer is bound by the application: ``{"user_id", "roles"}``. An approval that nobody entitled gave
     is a rejection, and so is everything that cannot be read: what is not clearly a yes is a no.
     """
-    decisions = _mapping(resumed).get("decisions")
-    first = _mapping(decisions[0]) if isinstance(decisions, list) and decisions else {}
+    decisions = _list(_mapping(resumed).get("decisions"))
+    # One question, one decision: several are an answer to something else.
+    first = _mapping(decisions[0] if len(decisions) == 1 else None)
     person = _mapping(first.get("by"))
     name = str(person.get("user_id") or "")
     message = str(first.get("message") or "")
     if first.get("type") != "approve":
         return Answer(decision="reject", by=name, message=message)
-    roles = person.get("roles")
-    held = {f"user:{name}"} | {f"role:{role}" for role in cast("Sequence[object]", roles or ())}
-    if by and not held & set(by):
+    held = [f"role:{role}" for role in _list(person.get("roles"))]
+    if name:
+        held.append(f"user:{name}")
+    if by and not set(held) & set(by):
         return Answer(decision="reject", by=name, message=f"only {' or '.join(by)} may approve this")
     return Answer(decision="approve", by=name, message=message)
 
@@ -62,6 +64,10 @@ def _request(call: Call, args: dict[str, Any], description: str) -> HITLRequest:
         action_requests=[ActionRequest(name=call.tool, args=args, description=description)],
         review_configs=[ReviewConfig(action_name=call.tool, allowed_decisions=["approve", "reject"])],
     )
+
+
+def _list(value: object) -> Sequence[Any]:
+    return cast("Sequence[Any]", value) if isinstance(value, (list, tuple)) else ()
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

@@ -20,6 +20,8 @@ from bailiwick.toolbox.session import session_values
 __all__ = ["CallDoor", "through_door", "wrap_async", "wrap_sync"]
 
 Runtime = ToolRuntime[Any, Any]
+_CHECKPOINTER = "__pregel_checkpointer"
+"""Where LangGraph puts the checkpointer of a run; it has no public name."""
 
 
 class CallDoor(Protocol):
@@ -42,6 +44,7 @@ async def through_door(door: CallDoor, tool: str, args: Mapping[str, Any], runti
         alone = Call(id=str(uuid4()), tool=tool, agent=door.agent, args=args)
         return await door.call(alone, CallSite(agent=door.agent, thread=alone.id, session={}, offered=door.offered))
     configurable = runtime.config.get("configurable", {})
+    kept = bool(configurable.get("thread_id") and configurable.get(_CHECKPOINTER))
     site = CallSite(
         agent=door.agent,
         # Without a thread there is no checkpoint and no resume: a key of its own means that nothing is replayed.
@@ -50,8 +53,9 @@ async def through_door(door: CallDoor, tool: str, args: Mapping[str, Any], runti
         messages=_messages(runtime.state),
         session=session_values(runtime.context),
         offered=door.offered,
-        # A graph without a checkpointer cannot wait for a person.
-        ask=interrupt if configurable.get("thread_id") else None,
+        # A graph without a checkpointer cannot wait for a person: its questions would be lost with the run.
+        ask=interrupt if kept else None,
+        resumable=kept,
     )
     call = Call(id=runtime.tool_call_id or str(uuid4()), tool=tool, agent=door.agent, args=args)
     message = await door.call(call, site)
@@ -67,7 +71,7 @@ def wrap_async(
 
     async def wrap(request: ToolCallRequest, handler: object) -> ToolMessage:
         call = request.tool_call
-        return await through_door(door, call["name"], call["args"], request.runtime)
+        return await through_door(door, call["name"], call["args"], _runtime(request))
 
     return wrap
 
@@ -77,13 +81,18 @@ def wrap_sync(door: CallDoor) -> Callable[[ToolCallRequest, Callable[[ToolCallRe
 
     def wrap(request: ToolCallRequest, handler: object) -> ToolMessage:
         call = request.tool_call
-        return run_sync(through_door(door, call["name"], call["args"], request.runtime))
+        return run_sync(through_door(door, call["name"], call["args"], _runtime(request)))
 
     return wrap
 
 
+def _runtime(request: ToolCallRequest) -> Runtime:
+    return cast("Runtime", request.runtime)  # pyright: ignore[reportUnknownMemberType]  LangGraph leaves its types open
+
+
 def _messages(state: object) -> Sequence[BaseMessage]:
-    found = cast("Mapping[str, Any]", state).get("messages") if isinstance(state, Mapping) else state
-    if found is state and not isinstance(state, list):
-        found = getattr(state, "messages", ())
+    if isinstance(state, Mapping):
+        found: Any = cast("Mapping[str, Any]", state).get("messages")
+    else:
+        found = cast("object", state) if isinstance(state, list) else getattr(state, "messages", ())
     return [message for message in cast("Sequence[object]", found or ()) if isinstance(message, BaseMessage)]

@@ -13,24 +13,25 @@ from threading import Lock
 from typing import Any, TypeVar, overload
 
 from langchain_core.messages import ToolMessage
-from langchain_core.tools import BaseTool, StructuredTool
+from langchain_core.tools import BaseTool
 from pydantic import PrivateAttr
 
 from bailiwick.errors import PolicyError, ToolDefinitionError
 from bailiwick.gate import Call
+from bailiwick.ledger import Questions
 from bailiwick.policy import LoadedPolicy, Policy
 from bailiwick.sandbox import Sandbox, open_sandbox
 from bailiwick.tool import ToolDefinition, describe_function, file_digest
 from bailiwick.toolbox.guarded_call import CallSite, GuardedCall, RegisteredTool
 from bailiwick.toolbox.register import join
-from bailiwick.toolbox.structured import structured_tool
+from bailiwick.toolbox.structured import GuardedTool, guarded_functions
 
 __all__ = ["DeclaredTool", "registered_in_code", "tool"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class DeclaredTool(StructuredTool):
+class DeclaredTool(GuardedTool):
     """A LangChain tool that remembers its definition and policy, so that a Toolbox can take it in."""
 
     _definition: ToolDefinition = PrivateAttr()
@@ -45,7 +46,7 @@ class DeclaredTool(StructuredTool):
 def tool(function: F, /) -> F: ...
 @overload
 def tool(*, policy: Policy) -> Callable[[Callable[..., Any]], DeclaredTool]: ...
-def tool(function: F | None = None, /, *, policy: Policy | None = None) -> Any:
+def tool(function: Callable[..., Any] | None = None, /, *, policy: Policy | None = None) -> Any:
     """Declare a tool.
 
     In a file under tools/, plain ``@tool``: on the host it changes nothing, since only a container runs that file.
@@ -86,13 +87,17 @@ class _OwnDoor:
 
     def __init__(self) -> None:
         self.declared: DeclaredTool | None = None
+        self._guarded: GuardedCall | None = None
 
     async def call(self, call: Call, site: CallSite) -> ToolMessage:
         assert self.declared is not None
-        sandbox = await self._sandbox()
-        registered = self.declared.registered(sandbox)
-        guarded = GuardedCall(tools={call.tool: registered}, sandbox=sandbox, ledger=None, watch=None)
-        return await guarded.run(call, site)
+        if self._guarded is None:
+            sandbox = await self._sandbox()
+            tools = {self.declared.name: self.declared.registered(sandbox)}
+            self._guarded = GuardedCall(
+                tools=tools, sandbox=sandbox, ledger=None, questions=Questions(None), watch=None
+            )
+        return await self._guarded.run(call, site)
 
     @classmethod
     async def _sandbox(cls) -> Sandbox:
@@ -115,14 +120,13 @@ def _declare(body: Callable[..., Any], policy: Policy) -> DeclaredTool:
     loaded = LoadedPolicy(policy=policy.model_copy(update={"tool": body.__name__}), file=file)
     definition = ToolDefinition(**described, file=file.resolve(), digest=file_digest(file))
     door = _OwnDoor()
-    plain = structured_tool(door, definition)
-    assert isinstance(plain, StructuredTool)
+    call, call_sync = guarded_functions(door, definition)
     declared = DeclaredTool(
-        name=plain.name,
-        description=plain.description,
-        args_schema=plain.args_schema,
-        func=plain.func,
-        coroutine=plain.coroutine,
+        name=definition.name,
+        description=definition.description,
+        args_schema=dict(definition.parameters),
+        func=call_sync,
+        coroutine=call,
     )
     declared._definition, declared._loaded = definition, loaded  # pyright: ignore[reportPrivateUsage]  its own maker
     door.declared = declared

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal, cast
 
 from langchain_core.messages import ToolMessage
 
@@ -54,6 +54,12 @@ class CallRecord:
     """``new``, ``known`` or ``regressed``."""
     span_id: str = ""
 
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> CallRecord:
+        """Read back what ``as_dict`` gave, also of a version that wrote fields which are gone now."""
+        known = {each.name for each in fields(cls)}
+        return cls(**{name: value for name, value in data.items() if name in known})
+
     @property
     def ok(self) -> bool:
         return self.outcome == "ok"
@@ -65,5 +71,5 @@ class CallRecord:
 def record_of(message: ToolMessage) -> CallRecord | None:
     """The record a ToolMessage of ours carries, or None for another's."""
     artifact: Any = message.artifact
-    data = artifact.get(ARTIFACT) if isinstance(artifact, dict) else None
-    return CallRecord(**data) if isinstance(data, dict) else None
+    data: Any = cast("dict[str, Any]", artifact).get(ARTIFACT) if isinstance(artifact, dict) else None
+    return CallRecord.from_dict(cast("dict[str, Any]", data)) if isinstance(data, dict) else None

@@ -31,8 +31,10 @@ async def register_folder(
     loaded = load_policies(policies)
     definitions = await _describe_all(tools, loaded, sandbox, cache)
     _check_names(definitions, loaded, tools, policies)
-    project = tools.resolve().parent
-    return [join(definition, loaded[name], project=project, sandbox=sandbox) for name, definition in definitions.items()]
+    project = _project_of(tools)
+    return [
+        join(definition, loaded[name], project=project, sandbox=sandbox) for name, definition in definitions.items()
+    ]
 
 
 def join(definition: ToolDefinition, loaded: LoadedPolicy, *, project: Path, sandbox: Sandbox) -> RegisteredTool:
@@ -51,11 +53,12 @@ async def _describe_all(
     wanted = sorted({name for loaded in policies.values() for name in loaded.policy.sandbox.requirements})
     known = _read(cache)
     found: dict[str, ToolDefinition] = {}
-    for file in sorted(tools.glob("*.py")):
+    project = _project_of(tools)
+    for file in _files_of(tools):
         digest = file_digest(file)
         if (kept := known.get(digest)) is None:
             policy = Policy(sandbox=SandboxPolicy(requirements=tuple(wanted)))
-            spec = compile_spec(policy, project=tools.resolve().parent, tool_file=file)
+            spec = compile_spec(policy, project=project, tool_file=file)
             kept = known[digest] = [_kept(tool) for tool in await describe_tools(sandbox, spec, file)]
         for tool in kept:
             definition = ToolDefinition(**tool, file=file, digest=digest)
@@ -67,6 +70,14 @@ async def _describe_all(
             found[definition.name] = definition
     _write(cache, known)
     return found
+
+
+def _project_of(tools: Path) -> Path:
+    return tools.resolve().parent
+
+
+def _files_of(tools: Path) -> list[Path]:
+    return sorted(tools.glob("*.py"))
 
 
 def _check_names(

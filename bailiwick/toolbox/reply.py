@@ -9,7 +9,7 @@ from langchain_core.messages import ToolMessage
 
 from bailiwick.toolbox.record import ARTIFACT, CallRecord
 
-__all__ = ["reply"]
+__all__ = ["reply", "result_text"]
 
 _OPEN, _CLOSE = "<untrusted-data", "</untrusted-data>"
 

@@ -12,11 +12,12 @@ from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
 
 from bailiwick.gate import Call
-from bailiwick.ledger import CallLedger
+from bailiwick.ledger import CallLedger, Questions
 from bailiwick.resilience import run_sync
 from bailiwick.sandbox import Sandbox, open_sandbox
 from bailiwick.tool import ToolDefinition
 from bailiwick.toolbox.guarded_call import CallSite, GuardedCall, RegisteredTool
+from bailiwick.toolbox.in_code import registered_in_code
 from bailiwick.toolbox.middleware import ToolboxMiddleware
 from bailiwick.toolbox.node import tool_node
 from bailiwick.toolbox.register import register_folder
@@ -42,7 +43,10 @@ class Toolbox:
         agent: str = "agent",
     ) -> None:
         self._tools = {tool.definition.name: tool for tool in tools}
-        self._guarded = GuardedCall(tools=self._tools, sandbox=sandbox, ledger=ledger, watch=watch)
+        self._questions = Questions(ledger.file if ledger is not None else None)
+        self._guarded = GuardedCall(
+            tools=self._tools, sandbox=sandbox, ledger=ledger, questions=self._questions, watch=watch
+        )
         self.agent = agent
         """Who calls, as policies name it, where the graph does not say."""
         self.offered: frozenset[str] | None = None
@@ -83,6 +87,23 @@ class Toolbox:
         registered = await register_folder(Path(tools), Path(policies), sandbox=opened, cache=cache)
         kept = None if ledger is None else CallLedger(Path(ledger))
         return cls(registered, sandbox=opened, ledger=kept, watch=watch, agent=agent)
+
+    @classmethod
+    def of(
+        cls,
+        *tools: BaseTool,
+        sandbox: Literal["auto", "docker", "bubblewrap"] | Sandbox = "auto",
+        ledger: Path | str | None = None,
+        agent: str = "agent",
+    ) -> Toolbox:
+        """A toolbox of tools that were declared in code with ``@tool(policy=...)``, from synchronous code.
+
+        Raises ToolDefinitionError for a plain LangChain tool, PolicyError for a policy that does not fit its tool,
+        SandboxUnavailable where there is no sandbox. No tools: a toolbox that offers nothing.
+        """
+        opened = run_sync(open_sandbox(sandbox)) if isinstance(sandbox, str) else sandbox
+        kept = None if ledger is None else CallLedger(Path(ledger))
+        return cls(registered_in_code(tools, opened), sandbox=opened, ledger=kept, agent=agent)
 
     @property
     def sandbox(self) -> Sandbox:
@@ -136,6 +157,7 @@ class Toolbox:
         await self.sandbox.close()
         if self._guarded.ledger is not None:
             self._guarded.ledger.close()
+        self._questions.close()
 
     def close(self) -> None:
         """As ``aclose``, from synchronous code."""

@@ -1,0 +1,71 @@
+"""Which questions were put to a person, and when: what makes an answer count for one question and for a time.
+
+LangGraph gives a resumed node the answers it was given, by position only. A resume that names no interrupt may hand an
+answer to another call than the one it was meant for, and a policy that changed in between may ask something else at
+the same position. So a question is written down before it is put, and an answer to one that was never put is not taken.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+
+__all__ = ["Asked", "Questions"]
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS bailiwick_questions (
+    question TEXT PRIMARY KEY, asked_at REAL NOT NULL, passed_over INTEGER NOT NULL
+) WITHOUT ROWID
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """A question that was put. ``passed_over``: answers to other questions that came before its own."""
+
+    at: float
+    """Seconds since the epoch."""
+    passed_over: int
+
+
+class Questions:
+    """The questions in the ledger's SQLite file; ``file`` None keeps them for the life of this object only."""
+
+    def __init__(self, file: Path | None) -> None:
+        self._lock = Lock()
+        if file is not None:
+            file.parent.mkdir(parents=True, exist_ok=True)
+        self._database = sqlite3.connect(file or ":memory:", isolation_level=None, check_same_thread=False, timeout=10)
+        self._database.execute("PRAGMA journal_mode=WAL")
+        self._database.execute("PRAGMA synchronous=FULL")
+        self._database.execute(_SCHEMA)
+
+    async def find(self, question: str) -> Asked | None:
+        """When ``question`` was put; None: never."""
+        return await asyncio.to_thread(self._find, question)
+
+    async def put(self, question: str, *, passed_over: int = 0) -> None:
+        """Write that ``question`` is being put now, behind ``passed_over`` answers that belong to others."""
+        await asyncio.to_thread(self._put, question, passed_over)
+
+    def close(self) -> None:
+        """Close the file. Safe to call twice."""
+        with self._lock:
+            self._database.close()
+
+    def _find(self, question: str) -> Asked | None:
+        with self._lock:
+            row: tuple[float, int] | None = self._database.execute(
+                "SELECT asked_at, passed_over FROM bailiwick_questions WHERE question = ?", (question,)
+            ).fetchone()
+        return None if row is None else Asked(at=row[0], passed_over=row[1])
+
+    def _put(self, question: str, passed_over: int) -> None:
+        with self._lock:
+            self._database.execute(
+                "INSERT OR REPLACE INTO bailiwick_questions VALUES (?, ?, ?)", (question, time.time(), passed_over)
+            )

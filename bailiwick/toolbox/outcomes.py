@@ -1,0 +1,88 @@
+"""What a decision or a run means for the call's record, and what the model is told of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+from bailiwick.gate import Allow, Ask, Deny, Verdict
+from bailiwick.ledger import Finished
+from bailiwick.sandbox import Result
+from bailiwick.toolbox.approval import Answer
+from bailiwick.toolbox.record import CallOutcome, CallRecord
+from bailiwick.toolbox.reply import result_text
+
+__all__ = ["decided", "decision_word", "denied", "kept", "ran", "rejected", "told", "why_failed"]
+
+
+def decision_word(verdict: Verdict) -> Literal["allow", "ask", "deny"]:
+    match verdict:
+        case Allow():
+            return "allow"
+        case Ask():
+            return "ask"
+        case Deny():
+            return "deny"
+
+
+def decided(record: CallRecord, verdict: Verdict) -> CallRecord:
+    return replace(
+        record,
+        decision=decision_word(verdict),
+        rule=verdict.rule or "",
+        reason=verdict.reason,
+        where=verdict.where,
+        key="" if isinstance(verdict, Allow) else verdict.key,
+    )
+
+
+def denied(record: CallRecord, verdict: Deny) -> tuple[CallRecord, str]:
+    text = f"Not allowed: {verdict.advice or 'this call is not permitted here.'}"
+    return replace(record, outcome="denied", error_type="denied", error=verdict.reason), text
+
+
+def rejected(record: CallRecord, answer: Answer) -> tuple[CallRecord, str]:
+    why = answer.message or "no reason was given"
+    text = f"This needs a person's approval and did not get it ({why}). Do not try it again."
+    return replace(record, outcome="rejected", error_type="rejected", error=why, approved_by=""), text
+
+
+def kept(known: Finished, record: CallRecord) -> tuple[CallRecord, str]:
+    before = CallRecord.from_dict(known.result["record"])
+    return replace(before, span_id=record.span_id, replayed=True), str(known.result["text"])
+
+
+def ran(record: CallRecord, trust: Literal["trusted", "untrusted"], result: Result) -> CallRecord:
+    outcome: CallOutcome = result.cause
+    return replace(
+        record,
+        outcome=outcome,
+        error_type="" if result.cause == "ok" else (result.failure.type if result.failure else result.cause),
+        error="" if result.cause == "ok" else why_failed(result),
+        trust=trust,
+        sandbox=result.sandbox,
+        container=result.container,
+        start_ms=round(result.start_ms, 2),
+        wall_ms=round(result.wall_ms, 2),
+    )
+
+
+def why_failed(result: Result) -> str:
+    if result.failure is not None:
+        return result.failure.message or result.failure.type
+    return {
+        "timeout": "it took longer than its time limit and was stopped",
+        "oom": "it needed more memory than its limit and was stopped",
+        "signal": "it was ended by a signal",
+        "output": "it gave more output than its limit",
+        "killed": "its container was taken away before it answered",
+    }.get(result.cause, result.cause)
+
+
+def told(record: CallRecord, effect: str, result: Result) -> str:
+    if record.ok:
+        return result_text(result.value)
+    text = f"{record.tool} failed: {record.error_type}: {record.error}."
+    if effect != "read" and record.outcome != "error":
+        return text + " Whether it had its effect is not known: do not call it again; say so, and let a person look."
+    return text + " Say plainly that it did not work, or try another way."
