@@ -169,17 +169,19 @@ def failure(message: ToolMessage) -> str:
 
 def best_sentences(turn: Turn, *, at_most: int) -> list[str]:
     """The sentences of the passages that share most of the question's words, each with its citation."""
-    words = set(WORD.findall(turn.asked.lower())) - COMMON
-    stems = {word[:5] for word in words}
+    asked = ATTACHED.sub("", turn.asked).lower()
+    stems = {word[:4] for word in set(WORD.findall(asked)) - COMMON}
     scored: list[tuple[float, int, str]] = []
     for number, text in turn.passages:
         for sentence in re.split(r"(?<=[.!?])\s+|\n+", text):
-            own = {word[:5] for word in WORD.findall(sentence.lower())}
+            own = {word[:4] for word in set(WORD.findall(sentence.lower())) - COMMON}
             shared = len(stems & own)
             if shared and not sentence.lstrip().startswith("#") and len(sentence) > 20:
-                scored.append((shared + 1 / (1 + number), number, sentence.strip(" -*|")))
-    enough = 1 if at_most > 1 else 2
-    scored = [entry for entry in scored if entry[0] >= enough]
+                # Prose reads better than a row of a table, and an earlier passage fits better.
+                score = shared - 0.8 * ("|" in sentence or sentence.count(";") > 2) + 1 / (1 + number)
+                scored.append((score, number, sentence.strip(" -*|")))
+    # One word in common is a coincidence where a tool has answered already.
+    scored = [entry for entry in scored if entry[0] >= (1 if at_most > 1 else 2)]
     # The best ones, told in the order of the passages they come from.
     best = sorted(sorted(scored, key=lambda entry: -entry[0])[:at_most], key=lambda entry: entry[1])
     return [f"{sentence} [{number}]" for _, number, sentence in best]

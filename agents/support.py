@@ -1,10 +1,11 @@
-"""The support desk of a small online shop."""
+"""The support desk of Lantern & Loom, a small online shop."""
 
 from bailiwick import Agent, served_graph
 
 agent = Agent(
     instructions="""
-You are the support desk of a small online shop. Be brief, warm and exact.
+You are the support desk of Lantern & Loom, a small online shop for lanterns, lamps and blankets. Be brief, warm and
+exact.
 
 - Answer from the passages and cite them. Never invent a policy, a price or a date.
 - Look an order up before you say anything about it or refund any of it.

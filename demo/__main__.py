@@ -51,8 +51,9 @@ async def run(console: Console) -> int:
 
     with PhoenixServer.start(layout.phoenix, endpoint=phoenix_endpoint()) as phoenix:
         say(f"Phoenix is starting at {phoenix.endpoint}; the desk does not wait for it")
-        if make_shop(ROOT / "data"):
-            say("made the shop's orders, tickets and rates in data/")
+        # Each run begins with the same orders: a third refund of the same lantern would be refused, and rightly.
+        make_shop(ROOT / "data", anew=True)
+        say("made the shop's orders, tickets and rates in data/")
         async with Project.open(ROOT, on_progress=say) as project:
             stages.ended("sandbox and tools")
             report = await asyncio.to_thread(project.knowledge.ingest, [layout.knowledge], on_progress=None)
@@ -74,6 +75,7 @@ async def run(console: Console) -> int:
             say("waiting for Phoenix to have every trace")
             await asyncio.to_thread(phoenix.wait_ready, timeout=120, on_progress=None)
             delivered = await asyncio.to_thread(project.tracing.flush, 30.0)
+            delivered &= await asyncio.to_thread(project.watch.flush, 30.0)
             stages.ended("traces in Phoenix")
             summary(console, turns, stages, delivered=delivered)
 
@@ -133,7 +135,7 @@ def summary(console: Console, turns: list[Turn], stages: Stages, *, delivered: b
 
 
 def main() -> int:
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
     try:
         return asyncio.run(run(console))
     except BailiwickError as error:

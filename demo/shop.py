@@ -35,9 +35,11 @@ Iceland,14.90,0,3.20,6-9
 """Iceland's step is a slip of the pen, and nobody has noticed yet: the demo is where it comes to light."""
 
 
-def make_shop(data: Path) -> bool:
-    """Make what is missing under ``data``; give whether anything was."""
+def make_shop(data: Path, *, anew: bool = False) -> bool:
+    """Make what is missing under ``data``; give whether anything was. ``anew``: orders and tickets as on day one."""
     made = False
+    for name in ("orders", "tickets") if anew else ():
+        shutil.rmtree(data / name, ignore_errors=True)
     for name, make in (("orders", _orders), ("tickets", _tickets), ("shipping", _shipping), ("attachments", _files)):
         folder = data / name
         if folder.is_dir():

@@ -67,7 +67,9 @@ def _show_call(console: Console, record: CallRecord) -> None:
     color = _VERDICTS[record.decision]
     verdict = record.decision if record.decision != "none" else record.outcome.replace("_", " ")
     console.print(f"  [{color}]{verdict:<6}[/] {_call(record.tool, record.args)}")
-    why = f"{record.reason} [rule {record.rule or 'default'}]" if record.reason else record.error
+    why = (
+        f"{record.reason} ({_place(record.where)})" if record.reason and record.where else record.reason or record.error
+    )
     if record.approved_by:
         why += f" – approved by {record.approved_by}"
     if why:
@@ -88,6 +90,11 @@ def _show_call(console: Console, record: CallRecord) -> None:
 def _call(tool: str, args: Mapping[str, Any]) -> str:
     shown = ", ".join(f"{name}={_short(value)}" for name, value in args.items())
     return f"[bold]{escape(tool)}[/]({escape(shown)})"
+
+
+def _place(where: str) -> str:
+    """``refund_order.yaml:24`` of a longer path."""
+    return where.rpartition("/")[2]
 
 
 def _short(value: object) -> str:
