@@ -178,7 +178,7 @@ def best_sentences(turn: Turn, *, at_most: int) -> list[str]:
             shared = len(stems & own)
             if shared and not sentence.lstrip().startswith("#") and len(sentence) > 20:
                 # Prose reads better than a row of a table, and an earlier passage fits better.
-                score = shared - 0.8 * ("|" in sentence or sentence.count(";") > 2) + 1 / (1 + number)
+                score = shared - 1.3 * ("|" in sentence or sentence.count(";") > 2) + 1 / (1 + number)
                 scored.append((score, number, sentence.strip(" -*|")))
     # One word in common is a coincidence where a tool has answered already.
     scored = [entry for entry in scored if entry[0] >= (1 if at_most > 1 else 2)]

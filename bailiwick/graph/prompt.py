@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,8 @@ _CITE = (
     "Answer from the passages below where they help, and cite each one you use by its number in square brackets, "
     "like [1]. If neither they nor a tool tell you, say that you do not know."
 )
+
+_ATTACHED = re.compile(r"^\[attached: [^\]\n]*\]$", re.MULTILINE)
 
 
 def build_prompt(
@@ -41,8 +44,9 @@ def passage_block(number: int, passage: Mapping[str, Any]) -> str:
 
 
 def last_question(messages: Sequence[BaseMessage]) -> str:
-    """The text of the last human message, or an empty string."""
-    return next((message.text for message in reversed(messages) if message.type == "human"), "")
+    """The text of the last human message without the names of attached files, or an empty string."""
+    text = next((message.text for message in reversed(messages) if message.type == "human"), "")
+    return _ATTACHED.sub("", text).strip()
 
 
 def _mended(messages: Sequence[AnyMessage]) -> list[BaseMessage]:
