@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
+from bailiwick.definition import ToolDefinition, file_digest
 from bailiwick.errors import ToolDefinitionError
 from bailiwick.sandbox.compile_policy import inside_path
 from bailiwick.sandbox.spec import Request, Result, Sandbox, Spec
-from bailiwick.tool import ToolDefinition, file_digest
 
 __all__ = ["describe_tools"]
 

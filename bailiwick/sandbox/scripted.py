@@ -6,8 +6,8 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from bailiwick.definition.describe import coerce_arguments, describe_function
 from bailiwick.sandbox.spec import Request, Result, Spec, ToolFailure
-from bailiwick.tool.describe import coerce_arguments, describe_function
 
 __all__ = ["ScriptedSandbox"]
 

@@ -16,13 +16,13 @@ from typing import Any
 from langchain_core.messages import BaseMessage, ToolMessage
 from langgraph.errors import GraphBubbleUp
 
+from bailiwick.definition import ToolDefinition
 from bailiwick.errors import SandboxError
 from bailiwick.gate import Allow, Ask, Call, Deny, Verdict, decide
 from bailiwick.ledger import Begun, CallLedger, Finished, LeftOpen, Questions
 from bailiwick.policy import LoadedPolicy
 from bailiwick.resilience import seconds_left
 from bailiwick.sandbox import Request, Result, Sandbox, Spec, ToolFailure
-from bailiwick.tool import ToolDefinition
 from bailiwick.toolbox.approval import approval_request, unknown_outcome_request
 from bailiwick.toolbox.arguments import schema_problem
 from bailiwick.toolbox.asking import Asking, AskPerson
@@ -99,13 +99,17 @@ class GuardedCall:
             return replace(record, outcome="invalid_arguments", error_type="invalid_arguments", error=problem), text
 
         request = request_id(site.messages, call)
-        if (replayed := await self._replay(site, request, record)) is not None:
-            return replayed
+        known = await self._known(site, request)
+        if isinstance(known, Finished):  # before the gate: what has happened is told as it was
+            return kept(known, record)
         verdict = await self._decide(call, tool, site)
         record = decided(record, verdict)
         match verdict:
             case Deny():
                 return denied(record, verdict)
+            case Ask(approval=approval) if isinstance(known, LeftOpen) and _must_ask_again(tool):
+                # It was approved and begun. The one question left is whether to run it again, and for the same people.
+                return await self._once(call, tool, site, request, record, by=approval.by)
             case Ask(approval=approval):
                 question = approval_request(call, verdict)
                 key = f"{site.thread}:{request}:approval:{verdict.rule}"
@@ -117,14 +121,10 @@ class GuardedCall:
                 pass
         return await self._once(call, tool, site, request, record)
 
-    async def _replay(self, site: CallSite, request: str, record: CallRecord) -> tuple[CallRecord, str] | None:
-        """What the call gave when it ran before. It comes before the gate: what has happened is told as it was."""
+    async def _known(self, site: CallSite, request: str) -> Finished | LeftOpen | None:
         if self.ledger is None or not site.resumable:
             return None
-        known = await self.ledger.look(thread=site.thread, call_id=request)
-        if not isinstance(known, Finished):
-            return None
-        return kept(known, record)
+        return await self.ledger.look(thread=site.thread, call_id=request)
 
     def _asking(self, site: CallSite) -> Asking:
         return Asking(questions=self.questions, ask=site.ask, resumable=site.resumable)
@@ -153,7 +153,14 @@ class GuardedCall:
         return verdict
 
     async def _once(
-        self, call: Call, tool: RegisteredTool, site: CallSite, request: str, record: CallRecord
+        self,
+        call: Call,
+        tool: RegisteredTool,
+        site: CallSite,
+        request: str,
+        record: CallRecord,
+        *,
+        by: Sequence[str] = (),
     ) -> tuple[CallRecord, str]:
         """Run the call unless the ledger knows that it ran: finished is replayed, left open is asked about."""
         if seconds_left(1) <= 0:
@@ -166,12 +173,11 @@ class GuardedCall:
             case Finished():
                 return kept(entry, record)
             case LeftOpen(begun_at=begun_at):
-                policy = tool.policy.policy
-                if policy.effect != "read" and policy.recover != "idempotent":
+                if _must_ask_again(tool):
                     begun = datetime.fromtimestamp(begun_at).astimezone().isoformat(timespec="seconds")
                     # Named by its beginning: after another crash it is another question.
                     key = f"{entry.key}:unknown_outcome:{begun_at}"
-                    answer = await self._asking(site).put(key, unknown_outcome_request(call, begun))
+                    answer = await self._asking(site).put(key, unknown_outcome_request(call, begun), by=by)
                     if answer.decision == "reject":
                         text = (
                             f"{call.tool} was begun earlier and never came back; whether it had its effect is not "
@@ -264,3 +270,9 @@ class GuardedCall:
         )
         sighting = self.watch.saw(path, opened, record.error)
         return replace(record, error_path=sighting.fingerprint, error_path_state=sighting.state)
+
+
+def _must_ask_again(tool: RegisteredTool) -> bool:
+    """Whether nobody but a person may say that a call of unknown outcome is run again."""
+    policy = tool.policy.policy
+    return policy.effect != "read" and policy.recover != "idempotent"

@@ -16,12 +16,12 @@ from langchain_core.messages import ToolMessage
 from langchain_core.tools import BaseTool
 from pydantic import PrivateAttr
 
+from bailiwick.definition import ToolDefinition, describe_function, file_digest
 from bailiwick.errors import PolicyError, ToolDefinitionError
 from bailiwick.gate import Call
 from bailiwick.ledger import Questions
 from bailiwick.policy import LoadedPolicy, Policy
 from bailiwick.sandbox import Sandbox, open_sandbox
-from bailiwick.tool import ToolDefinition, describe_function, file_digest
 from bailiwick.toolbox.guarded_call import CallSite, GuardedCall, RegisteredTool
 from bailiwick.toolbox.register import join
 from bailiwick.toolbox.structured import GuardedTool, guarded_functions

@@ -8,11 +8,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from bailiwick.definition import ToolDefinition, file_digest
 from bailiwick.errors import PolicyError, ToolDefinitionError
 from bailiwick.gate import check_tests
 from bailiwick.policy import LoadedPolicy, Policy, SandboxPolicy, check_against_schema, load_policies
 from bailiwick.sandbox import Sandbox, compile_spec, describe_tools, inside_path
-from bailiwick.tool import ToolDefinition, file_digest
 from bailiwick.toolbox.guarded_call import RegisteredTool
 
 __all__ = ["join", "register_folder"]

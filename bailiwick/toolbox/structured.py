@@ -9,8 +9,8 @@ from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import StructuredTool
 from langgraph.prebuilt import ToolRuntime
 
+from bailiwick.definition import ToolDefinition
 from bailiwick.resilience import run_sync
-from bailiwick.tool import ToolDefinition
 from bailiwick.toolbox.door import CallDoor, through_door
 
 __all__ = ["GuardedTool", "guarded_functions", "structured_tool"]

@@ -11,11 +11,11 @@ from langchain_core.messages import ToolMessage
 from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
 
+from bailiwick.definition import ToolDefinition
 from bailiwick.gate import Call
 from bailiwick.ledger import CallLedger, Questions
 from bailiwick.resilience import run_sync
 from bailiwick.sandbox import Sandbox, open_sandbox
-from bailiwick.tool import ToolDefinition
 from bailiwick.toolbox.guarded_call import CallSite, GuardedCall, RegisteredTool
 from bailiwick.toolbox.in_code import registered_in_code
 from bailiwick.toolbox.middleware import ToolboxMiddleware

@@ -21,7 +21,7 @@ _INSIDE = ("call_state", "child", "process", "runner", "wire")
 _FILES = {
     "start.py": _ROOM / "inside/start.py",
     f"{_LIB}/__init__.py": _ROOM / "inside/stub.py",
-    f"{_LIB}/sandbox/inside/describe.py": _ROOM.parent / "tool/describe.py",
+    f"{_LIB}/sandbox/inside/describe.py": _ROOM.parent / "definition/describe.py",
     f"{_LIB}/sandbox/__init__.py": None,
     f"{_LIB}/sandbox/inside/__init__.py": None,
     **{f"{_LIB}/sandbox/inside/{name}.py": _ROOM / f"inside/{name}.py" for name in _INSIDE},

@@ -6,8 +6,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from bailiwick.definition import describe
 from bailiwick.errors import ToolDefinitionError
-from bailiwick.tool import describe
 
 __all__ = ["describe_function"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bailiwick.tool.definition import ToolDefinition, file_digest
-from bailiwick.tool.from_function import describe_function
+from bailiwick.definition.definition import ToolDefinition, file_digest
+from bailiwick.definition.from_function import describe_function
 
 __all__ = ["ToolDefinition", "describe_function", "file_digest"]
