@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from threading import Event
 from typing import Protocol
@@ -72,6 +72,7 @@ class SingleUse:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix=f"bailiwick-{engine.kind}")
+        self._running: set[Future[Result]] = set()
         self._closed = False
 
     @property
@@ -85,7 +86,10 @@ class SingleUse:
         """See ``Sandbox.run``. When this task is cancelled the container is killed before the cancellation goes on."""
         held: list[Container] = []
         given_up = Event()
-        work = asyncio.get_running_loop().run_in_executor(self._threads, self._run, spec, request, held, given_up)
+        running = self._threads.submit(self._run, spec, request, held, given_up)
+        self._running.add(running)
+        running.add_done_callback(self._running.discard)
+        work = asyncio.wrap_future(running)
         try:
             return await asyncio.shield(work)
         except asyncio.CancelledError:
@@ -98,8 +102,13 @@ class SingleUse:
     async def close(self) -> None:
         if not self._closed:
             self._closed = True
-            await asyncio.to_thread(self._threads.shutdown)
-            await asyncio.to_thread(self._engine.close)
+            await asyncio.to_thread(self._close)
+
+    def _close(self) -> None:
+        wait(set(self._running))
+        # The engine before the threads: bubblewrap ends with the thread that started it, and should end by itself.
+        self._engine.close()
+        self._threads.shutdown()
 
     def _run(self, spec: Spec, request: Request, held: list[Container], given_up: Event) -> Result:
         asked = time.perf_counter()

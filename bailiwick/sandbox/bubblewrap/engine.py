@@ -25,6 +25,7 @@ from bailiwick.sandbox.spec import Spec
 __all__ = ["BubblewrapEngine", "find_bubblewrap"]
 
 INSTALL = "install bubblewrap (Debian: apt-get install bubblewrap)"
+_SOON = 2.0
 
 
 def find_bubblewrap() -> str:
@@ -91,6 +92,7 @@ class BubblewrapEngine:
                 pass_fds=(program.fileno(), told.fileno(), block.fileno()),
                 env={},
                 bufsize=0,
+                process_group=0,
             )
             told.close()
             container = BubblewrapContainer(_first_process(info, process), process, self._tree.digest, self._removal)
@@ -148,7 +150,10 @@ class BubblewrapContainer:
 
     def _remove(self) -> None:
         self.kill()
-        self._process.kill()
+        try:  # it waits for its first process, and leaves no zombie to anybody else
+            self._process.wait(_SOON)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
         for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
             if stream is not None:
                 stream.close()
@@ -166,7 +171,8 @@ def _first_process(info: FileIO, process: subprocess.Popen[bytes]) -> int:
     try:
         return int(json.loads(text)["child-pid"])
     except (ValueError, KeyError):
-        process.kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # with the half-made process that still waits for it
         _, told = process.communicate()
         last = told.decode(errors="replace").strip().splitlines()
         raise SandboxFailed(f"bubblewrap did not start: {last[-1] if last else process.returncode}") from None

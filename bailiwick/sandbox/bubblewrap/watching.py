@@ -6,6 +6,7 @@ Weaker than a cgroup: between two looks more may be taken than allowed, and CPU 
 from __future__ import annotations
 
 import os
+import re
 import resource
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -51,12 +52,11 @@ class WatchingGuard:
         self._thread.join()
 
     def _watch(self) -> None:
-        page = resource.getpagesize()
         while not self._done.wait(_EVERY):
             count = used = 0
             for pid in process_tree(self._pid):
                 count += 1
-                used += _resident_pages(pid) * page
+                used += _memory(pid)
             self._over_memory = self._over_memory or used > self._spec.memory
             if self._over_memory or count > self._spec.pids + RUNNER_PIDS:
                 self._kill()
@@ -76,8 +76,15 @@ def process_tree(pid: int) -> Iterator[int]:
             continue
 
 
-def _resident_pages(pid: int) -> int:
+def _memory(pid: int) -> int:
+    """Bytes of memory that ``pid`` takes, its part of what it shares with others; all of it where that is not told."""
     try:
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+        told = Path(f"/proc/{pid}/smaps_rollup").read_text()
+        if (match := re.search(r"^Pss:\s+(\d+) kB", told, re.MULTILINE)) is not None:
+            return int(match[1]) * 1024
+    except OSError:  # not for this user's eyes, or gone
+        pass
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * resource.getpagesize()
     except (OSError, IndexError):
         return 0

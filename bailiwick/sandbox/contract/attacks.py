@@ -13,7 +13,8 @@ from bailiwick.sandbox.spec import Mount, Request, Result, Sandbox, Spec
 
 __all__ = ["ATTACKS", "HOSTILE", "Attack", "Outcome", "run_attack"]
 
-HOSTILE = Path(__file__).with_name("hostile.py")
+HOSTILE = Path(__file__).with_name("hostile")
+"""Folder of the tools' files that attack."""
 _REFUSED = {"EPERM", "ENOSYS", "EACCES", "EROFS", "ENOENT", "EAFNOSUPPORT", "ESOCKTNOSUPPORT", "EPROTONOSUPPORT"}
 _LATE = 2.5
 """Seconds beyond a call's own time by which its end must be known, with half a core."""
@@ -28,6 +29,8 @@ class Attack:
 
     name: str
     promise: str
+    file: str
+    """Lies under ``hostile/``."""
     function: str
     judge: Judge
     args: Mapping[str, Any] = field(default_factory=dict[str, Any])
@@ -49,7 +52,7 @@ async def run_attack(sandbox: Sandbox, attack: Attack, read_folder: Path) -> Out
     spec = Spec(
         image="python",
         mounts=(
-            Mount(source=HOSTILE, target="/tool/hostile.py"),
+            Mount(source=HOSTILE / attack.file, target=f"/tool/{attack.file}"),
             Mount(source=read_folder, target="/work/data/read"),
         ),
         memory=attack.memory,
@@ -57,7 +60,7 @@ async def run_attack(sandbox: Sandbox, attack: Attack, read_folder: Path) -> Out
         disk=2**20 * 4,
     )
     request = Request(
-        file="/tool/hostile.py", function=attack.function, args=attack.args, time=attack.seconds, output=16 * 2**10
+        file=f"/tool/{attack.file}", function=attack.function, args=attack.args, time=attack.seconds, output=16 * 2**10
     )
     begun = time.monotonic()
     result = await sandbox.run(spec, request)
@@ -80,14 +83,14 @@ def _failed_as(name: str) -> Judge:
     return judge
 
 
-def _all_refused(*, allowed: tuple[str, ...] = (), also: tuple[str, ...] = ()) -> Judge:
-    """Every act of the answer was refused, apart from ``allowed`` acts; ``also`` are more ways to be refused."""
+def _all_refused(*also: str) -> Judge:
+    """Every act of the answer was refused; ``also`` names more ways to be refused."""
 
     def judge(result: Result) -> str:
         if result.cause != "ok":
             return f"it ended with {result.cause}: {result.failure}"
         acts = cast("Mapping[str, str]", result.value)
-        done = [f"{act}: {end}" for act, end in acts.items() if act not in allowed and end not in {*_REFUSED, *also}]
+        done = [f"{act}: {end}" for act, end in acts.items() if end not in {*_REFUSED, *also}]
         return f"not refused: {', '.join(done)}" if done else ""
 
     return judge
@@ -149,100 +152,79 @@ def _true_answer(result: Result) -> str:
     return "" if result.cause in ("ok", "error") else f"it ended with {result.cause}"
 
 
+def _some_killed(result: Result) -> str:
+    if result.cause == "oom" or (result.cause == "ok" and 9 in result.value):
+        return ""
+    return f"it ended with {result.cause}, and its children with {result.value}"
+
+
 def _quiet(result: Result) -> str:
     if result.cause != "ok":
         return f"it ended with {result.cause}"
     return "" if len(result.stdout) < 17_000 else f"{len(result.stdout)} characters were taken back"
 
 
-def _attack(name: str, promise: str, function: str, judge: Judge, **more: Any) -> Attack:
-    return Attack(name=name, promise=promise, function=function, judge=judge, **more)
+def _takes(name: str, promise: str, function: str, judge: Judge, **more: Any) -> Attack:
+    return Attack(name=name, promise=promise, file="exhaust.py", function=function, judge=judge, **more)
 
+
+def _reaches(name: str, promise: str, function: str, judge: Judge, **more: Any) -> Attack:
+    return Attack(name=name, promise=promise, file="reach.py", function=function, judge=judge, **more)
+
+
+def _answers(what: str) -> Attack:
+    judge = _failed_as("ResultNotJSON")
+    return _takes(f"answer-{what}", "a result is JSON, and not deep", "answer_with", judge, args={"what": what})
+
+
+def _ends(name: str, promise: str, what: str, judge: Judge) -> Attack:
+    return _takes(name, promise, "end_with", judge, args={"what": what})
+
+
+_NO_WAY = ("ENETUNREACH", "ECONNREFUSED", "EADDRNOTAVAIL", "gaierror", "TimeoutError")
 
 ATTACKS: tuple[Attack, ...] = (
-    _attack(
-        "write",
-        "nothing but /tmp and write mounts can be written",
-        "write_everywhere",
-        _all_refused(also=("ENOTDIR", "EISDIR")),
+    _takes("exec-tmp", "what is written to /tmp cannot be run", "run_from_tmp", _all_refused(), memory=128 * 2**20),
+    _takes("fill-tmp", "there is a size to /tmp", "fill_tmp", _bounded("written", 4 * 2**20)),
+    _takes("fork-bomb", "processes are counted", "fork_bomb", _bounded("made", 20)),
+    _takes("fork-storm", "forks end with the deadline", "forks_that_fork", _ended("timeout", "killed"), seconds=1.5),
+    _takes("thread-bomb", "threads are counted", "thread_bomb", _bounded("made", 20)),
+    _takes("memory", "memory is bounded, swap included", "memory_bomb", _ended("oom")),
+    _takes("memory-children", "memory is bounded over all processes", "memory_bomb_in_children", _some_killed),
+    _takes("spin", "a deadline kills, whatever is ignored", "spin", _ended("timeout"), seconds=1),
+    _takes("flood", "a flood of output is ended", "flood", _ended("output"), args={"kibibytes": 0}),
+    _takes("chatter", "output is taken back up to a bound", "flood", _quiet, args={"kibibytes": 192}),
+    _takes("forge", "a tool cannot speak for the runner", "forge", _true_answer),
+    _takes("forge-lengths", "a length is not believed", "forge_lengths", _true_answer),
+    _takes("large", "a result has a size", "answer_with", _ended("output"), args={"what": "large"}),
+    *map(_answers, ("deep", "bottomless", "object", "nan", "surrogate", "bytes", "keys")),
+    _ends("exit", "ending the process is no answer", "exit", _failed_as("ToolExited")),
+    _ends("system-exit", "SystemExit is a failure", "system exit", _failed_as("SystemExit")),
+    _ends("interrupt", "KeyboardInterrupt is a failure", "interrupt", _failed_as("KeyboardInterrupt")),
+    _ends("segfault", "a crash is told", "segfault", _ended("signal")),
+    _ends("kill-self", "a kill is told, and is not called memory", "kill", _ended("signal")),
+    _ends("kill-all", "the runner outlives kill(-1)", "kill all", _ended("ok", "error")),
+    _ends("loud", "an exception's text is bounded", "loud", _failed_as("ValueError")),
+    _reaches(
+        "write", "only /tmp and write mounts can be written", "write_everywhere", _all_refused("ENOTDIR", "EISDIR")
     ),
-    _attack("unmake", "a read mount cannot be changed", "unmake_everything", _all_refused()),
-    _attack("exec-tmp", "what is written to /tmp cannot be run", "run_from_tmp", _all_refused(), memory=128 * 2**20),
-    _attack("fill-tmp", "/tmp has a size", "fill_tmp", _bounded("written", 4 * 2**20)),
-    _attack("fork-bomb", "processes are counted", "fork_bomb", _bounded("made", 20)),
-    _attack(
-        "fork-storm",
-        "a storm of forks ends with the deadline",
-        "forks_that_fork",
-        _ended("timeout", "killed", "signal"),
-        seconds=1.5,
-    ),
-    _attack("thread-bomb", "threads are counted", "thread_bomb", _bounded("made", 20)),
-    _attack("memory", "memory is bounded, swap included", "memory_bomb", _ended("oom")),
-    _attack(
-        "memory-children",
-        "memory is bounded over all processes",
-        "memory_bomb_in_children",
-        _ended("oom", "timeout"),
-        seconds=3,
-    ),
-    _attack("spin", "a deadline kills, whatever is ignored", "spin", _ended("timeout"), seconds=1),
-    _attack("flood", "a flood of output is ended", "flood", _ended("output"), args={"kibibytes": 0}),
-    _attack("chatter", "output is taken back up to a bound", "flood", _quiet, args={"kibibytes": 192}),
-    _attack("forge", "a tool cannot speak for the runner", "forge", _true_answer),
-    _attack("forge-lengths", "a length is not believed", "forge_lengths", _true_answer),
-    _attack("large", "a result has a size", "answer_with", _ended("output"), args={"what": "large"}),
-    *(
-        _attack(
-            f"answer-{what}",
-            "a result is JSON, and not deep",
-            "answer_with",
-            _failed_as("ResultNotJSON"),
-            args={"what": what},
-        )
-        for what in ("deep", "bottomless", "object", "nan", "surrogate", "bytes", "keys")
-    ),
-    _attack("exit", "ending the process is no answer", "end_with", _failed_as("ToolExited"), args={"what": "exit"}),
-    _attack(
-        "system-exit", "SystemExit is a failure", "end_with", _failed_as("SystemExit"), args={"what": "system exit"}
-    ),
-    _attack(
-        "interrupt",
-        "KeyboardInterrupt is a failure",
-        "end_with",
-        _failed_as("KeyboardInterrupt"),
-        args={"what": "interrupt"},
-    ),
-    _attack("segfault", "a crash is told", "end_with", _ended("signal"), args={"what": "segfault"}),
-    _attack(
-        "kill-self", "a kill is told, and is not called memory", "end_with", _ended("signal"), args={"what": "kill"}
-    ),
-    _attack("kill-all", "the runner outlives kill(-1)", "end_with", _ended("ok", "error"), args={"what": "kill all"}),
-    _attack("loud", "an exception's text is bounded", "end_with", _failed_as("ValueError"), args={"what": "loud"}),
-    _attack(
+    _reaches("unmake", "a read mount cannot be changed", "unmake_everything", _all_refused()),
+    _reaches("links", "links in a mount do not lead to the host", "read_links", _all_refused("ELOOP")),
+    _reaches(
         "network",
         "there is no network",
         "reach_out",
-        _all_refused(also=("ENETUNREACH", "ECONNREFUSED", "EADDRNOTAVAIL", "EAI_AGAIN", "gaierror", "TimeoutError")),
+        _all_refused(*_NO_WAY),
         args={"host_address": "172.17.0.1", "host_port": 22},
     ),
-    _attack("sockets", "families that lead elsewhere are closed", "open_sockets", _all_refused()),
-    _attack("kernel", "calls that no tool needs are refused", "call_the_kernel", _all_refused()),
-    _attack("privileges", "nothing is privileged, and nothing can be regained", "show_privileges", _no_privileges),
-    _attack(
-        "runner",
-        "the runner's memory and descriptors are hidden",
-        "pry_into_the_runner",
-        _all_refused(also=("ETXTBSY", "PermissionError")),
+    _reaches("sockets", "families that lead elsewhere are closed", "open_sockets", _all_refused()),
+    _reaches("kernel", "calls that no tool needs are refused", "call_the_kernel", _all_refused()),
+    _reaches("privileges", "nothing is privileged or can be regained", "show_privileges", _no_privileges),
+    _reaches("runner", "the runner's memory is hidden", "pry_into_the_runner", _all_refused("ETXTBSY")),
+    _reaches("stop-runner", "the runner cannot be stopped", "stop_the_runner", _value("still answering")),
+    _reaches(
+        "host", "kernel knobs, devices and engines are out of reach", "touch_the_host", _all_refused("ENXIO", "EIO")
     ),
-    _attack("stop-runner", "the runner cannot be stopped", "stop_the_runner", _value("still answering")),
-    _attack(
-        "host",
-        "kernel knobs, devices and engines are out of reach",
-        "touch_the_host",
-        _all_refused(also=("ENXIO", "EIO")),
-    ),
-    _attack("descriptors", "nothing is inherited", "show_descriptors", _own_descriptors),
-    _attack("surroundings", "nothing of the host's environment comes in", "show_surroundings", _bare_surroundings),
-    _attack("links", "links in a mount do not lead to the host", "read_links", _all_refused(also=("ELOOP",))),
+    _reaches("descriptors", "nothing is inherited", "show_descriptors", _own_descriptors),
+    _reaches("surroundings", "nothing of the host's environment comes in", "show_surroundings", _bare_surroundings),
 )

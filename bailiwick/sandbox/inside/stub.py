@@ -53,8 +53,15 @@ def idempotency_key() -> str:
     return call_state.idempotency_key
 
 
-class _Inert:
-    """Stands in for a name that only means something on the host."""
+class _Names(type):
+    def __getattr__(cls, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return _Inert()
+
+
+class _Inert(metaclass=_Names):
+    """Stands in for a name that only means something on the host: to be called, looked into or derived from."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         pass

@@ -1,0 +1,54 @@
+"""The Engine API calls that are made, with their types: docker-py has none. The low-level client is used as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, cast
+
+import docker
+import docker.errors
+import requests
+
+from bailiwick.errors import SandboxUnavailable
+
+__all__ = ["API_VERSION", "EngineClient", "EngineGone", "ImageNotFound", "connect", "first_line"]
+
+API_VERSION = "1.41"
+"""Docker 20.10, the oldest that is tested; later engines speak it as well."""
+
+EngineGone: tuple[type[Exception], ...] = (docker.errors.DockerException, requests.RequestException, OSError)
+"""What the client raises when the engine refuses or does not answer."""
+ImageNotFound: type[Exception] = docker.errors.ImageNotFound
+
+
+class EngineClient(Protocol):
+    """docker-py's ``APIClient``, as far as it is used here."""
+
+    def ping(self) -> bool: ...
+    def info(self) -> dict[str, Any]: ...
+    def close(self) -> None: ...
+    def inspect_image(self, image: str) -> dict[str, Any]: ...
+    def import_image_from_file(self, filename: str, repository: str, tag: str) -> str: ...
+    def create_container(self, **arguments: Any) -> dict[str, Any]: ...
+    def attach_socket(self, container: str, params: Mapping[str, int]) -> Any: ...
+    def start(self, container: str) -> None: ...
+    def kill(self, container: str, signal: str) -> None: ...
+    def inspect_container(self, container: str) -> dict[str, Any]: ...
+    def containers(self, *, all: bool, filters: Mapping[str, str]) -> Sequence[dict[str, Any]]: ...
+    def remove_container(self, container: str, *, force: bool, v: bool) -> None: ...
+
+
+def connect(timeout: int = 30) -> EngineClient:
+    """A client of the engine that ``DOCKER_HOST`` or the default socket leads to. Raises SandboxUnavailable."""
+    try:
+        client = cast("EngineClient", cast("Any", docker).from_env(version=API_VERSION, timeout=timeout).api)
+        client.ping()
+    except EngineGone as error:
+        raise SandboxUnavailable(f"no Docker Engine answers: {first_line(error)}") from None
+    return client
+
+
+def first_line(error: BaseException) -> str:
+    """What an engine's error says, on one line."""
+    told = str(getattr(error, "explanation", None) or error).strip()
+    return told.splitlines()[0] if told else type(error).__name__
