@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))  # demo/ and benchmarks/ are no installed packages
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]  # demo/ and the fixtures of tests/ are no installed packages
 
 from demo.shop import make_shop  # noqa: E402
+
+pytest_plugins = ["real_phoenix"]
 
 PARTS = ("docker", "bubblewrap", "browser")
 WITHOUT = {name.strip() for name in os.environ.get("BAILIWICK_TEST_WITHOUT", "").split(",") if name.strip()}
