@@ -17,7 +17,7 @@ Vectors = NDArray[np.float32]
 
 
 class Embedder(Protocol):
-    """Makes vectors; called from threads, one call at a time. Vectors of one ``name`` may be compared."""
+    """Makes vectors; called from several threads. Those made under one ``name`` may be compared."""
 
     @property
     def name(self) -> str:

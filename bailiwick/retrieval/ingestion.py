@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -49,7 +49,8 @@ def ingest(
     with only_writer(folder):
         store.create()
         vectors.check_embedder()
-        work = _Work(store=store, tell=tell)
+        vectors.embedder()  # when it is not to be had, before anything is read
+        work = _Work(store=store, tell=tell, known=store.documents())
         for number, document in enumerate(scan.documents, start=1):
             tell(f"reading {number} of {len(scan.documents)}: {document.name}")
             work.read(document)
@@ -72,6 +73,7 @@ class _Work:
 
     store: Store
     tell: Progress
+    known: Mapping[str, tuple[str, str, int]]
     added: int = 0
     unchanged: int = 0
     removed: int = 0
@@ -88,9 +90,9 @@ class _Work:
             except OSError as error:
                 raise DocumentError(f"it cannot be read: {error.strerror}") from error
             digest = hashlib.sha256(CHUNKER.encode() + content).hexdigest()
-            known = self.store.passages_of(document, digest)
-            if known is not None:
-                self.unchanged += known
+            name, known_digest, passages = self.known.get(document.source, ("", "", 0))
+            if (name, known_digest) == (document.name, digest):
+                self.unchanged += passages
                 return
             chunks = cut(document.source, parse(document.path, content))
         except DocumentError as error:

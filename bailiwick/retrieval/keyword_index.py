@@ -77,7 +77,7 @@ class Weighing:
         self.weights: dict[str, float] = {}
         for stem in self._stems({"": " ".join(question_words(question))})[""]:
             row = index.execute("SELECT doc FROM terms WHERE term = ?", (stem,)).fetchone()
-            self.weights[stem] = math.log((total + 1) / ((row[0] if row else 0) + 0.5))
+            self.weights[stem] = 1 + math.log((total + 1) / ((row[0] if row else 0) + 0.5))
 
     def close(self) -> None:
         self._stemmer.close()

@@ -7,7 +7,7 @@ import sqlite3
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 
 from bailiwick.errors import RetrievalUnavailable
@@ -46,7 +46,8 @@ class Legs:
 async def search(store: Store, vectors: VectorRoom, legs: Legs, question: str, *, k: int, seconds: float) -> Found:
     """See ``Knowledge.search``."""
     until = time.monotonic() + seconds
-    question = question[:QUESTION_CHARACTERS]
+    # Half a surrogate pair is text to Python and to nobody else.
+    question = question[:QUESTION_CHARACTERS].encode("utf-8", "replace").decode()
     if not store.exists():
         return Found(passages=(), mode="none", degraded=("nothing was ingested yet",))
     loop = asyncio.get_running_loop()
@@ -66,15 +67,18 @@ async def search(store: Store, vectors: VectorRoom, legs: Legs, question: str, *
         else:
             rankings[name] = leg.result()
     if not rankings:
-        raise RetrievalUnavailable("neither index answers: " + "; ".join(degraded), fix="see `bailiwick ingest`")
+        raise RetrievalUnavailable(
+            "neither index answers: " + "; ".join(degraded),
+            fix="ingest again, which mends the vector index; or give the search more time",
+        )
     together = loop.run_in_executor(legs.keyword, _together, store, question, rankings, k)
     try:
         passages, relevant = await asyncio.wait_for(together, max(0.05, until - time.monotonic()))
     except (TimeoutError, sqlite3.Error) as error:
         raise RetrievalUnavailable(f"the passages cannot be read: {_in_words(error)}") from error
-    if passages or len(rankings) < 2:
-        return Found(passages=passages, mode=_mode(rankings), degraded=tuple(degraded), relevant=relevant)
-    return Found(passages=(), mode=_mode(rankings), degraded=tuple(degraded))
+    if not passages and store.count("indexed") == 0:
+        degraded.append("the knowledge is empty")
+    return Found(passages=passages, mode=_mode(rankings), degraded=tuple(degraded), relevant=relevant)
 
 
 def _by_vector(vectors: VectorRoom, question: str) -> Ranking:
@@ -92,7 +96,9 @@ def _together(store: Store, question: str, rankings: Mapping[str, Ranking], k: i
     with store.reading() as database:
         passages = _read(database, fused)[:k]
         texts = {passage.id: indexed_text(passage.heading, passage.text) for passage in passages}
-        with closing(Weighing(database, question)) as weighing:
+        shares: dict[str, float] = {}
+        # With a broken keyword index the cosines have to decide alone.
+        with suppress(sqlite3.Error), closing(Weighing(database, question)) as weighing:
             shares = weighing.shares(texts)
     similarities = dict(rankings["vector"]) if "vector" in rankings else None
     return tuple(passages), is_relevant(texts, similarities, shares)

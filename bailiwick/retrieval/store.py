@@ -95,6 +95,8 @@ class Store:
         """One transaction: all of it, or nothing of it."""
         with closing(sqlite3.connect(self.file, timeout=30)) as database, database:
             database.execute("PRAGMA foreign_keys = 1")
+            # A power cut may take the last transactions, never the file; the next run then does them again.
+            database.execute("PRAGMA synchronous = NORMAL")
             yield database
 
     # What is remembered of the vector index
@@ -113,16 +115,15 @@ class Store:
 
     # Documents
 
-    def passages_of(self, document: Document, digest: str) -> int | None:
-        """How many passages the document has here in just this form; None when it is new or has changed."""
-        with self.writing() as database:
-            # The name is what it is called by now; it may be ingested from another folder than before.
-            changed = "UPDATE sources SET name = ? WHERE source = ? AND digest = ? RETURNING source"
-            if not database.execute(changed, (document.name, document.source, digest)).fetchall():
-                return None
-            database.execute("DELETE FROM dead_letters WHERE source = ?", (document.source,))
-            count = "SELECT count(*) FROM chunks WHERE source = ? AND state <> 'leaving'"
-            return database.execute(count, (document.source,)).fetchone()[0]
+    def documents(self) -> dict[str, tuple[str, str, int]]:
+        """Name, digest and number of passages of each document that was taken in, and has no dead letter since."""
+        with self.reading() as database:
+            rows = database.execute(
+                "SELECT source, name, digest, count(number) FILTER (WHERE state <> 'leaving')"
+                " FROM sources LEFT JOIN chunks USING (source)"
+                " WHERE source NOT IN (SELECT source FROM dead_letters) GROUP BY source"
+            ).fetchall()
+        return {source: (name, digest, count) for source, name, digest, count in rows}
 
     def take_in(self, document: Document, digest: str, chunks: Sequence[Chunk]) -> tuple[int, int, int]:
         """Write the document's passages; give how many are new, stayed, and are to leave once the new ones stand."""

@@ -98,4 +98,6 @@ def _client(folder: Path) -> Any:
     import chromadb
     from chromadb.config import Settings
 
-    return chromadb.PersistentClient(str(folder), settings=Settings(anonymized_telemetry=False))
+    # Chroma would also take its settings from any .env in the current folder.
+    settings = cast("Any", Settings)(_env_file=None, anonymized_telemetry=False)
+    return chromadb.PersistentClient(str(folder), settings=settings)

@@ -29,6 +29,8 @@ class VectorRoom:
         self._opened: VectorIndex | None = None
         self._opened_as: tuple[str, str] | None = None
         self._lock = threading.RLock()
+        self._failed: tuple[tuple[str, str], BaseException] | None = None
+        self._closed = False
 
     @property
     def embedder_name(self) -> str:
@@ -65,14 +67,28 @@ class VectorRoom:
             state = (number, self._store.remembered("revision"))
             if self._opened is None or state != self._opened_as:
                 self._close()
-                self._opened = VectorIndex.open(self._folder / number, embedder=self.embedder_name)
+                self._opened = self._open(number, state)
                 self._opened_as = state
             return self._opened
+
+    def _open(self, number: str, state: tuple[str, str]) -> VectorIndex:
+        if self._failed is not None and self._failed[0] == state:
+            raise self._failed[1]
+        try:
+            return VectorIndex.open(self._folder / number, embedder=self.embedder_name)
+        except BaseException as error:
+            # Chroma tells what is wrong once; asked again in the same process it only says that it is not running.
+            self._failed = state, error
+            raise
 
     def nearest(self, question: Vectors, at_most: int) -> list[tuple[str, float]]:
         """See ``VectorIndex.nearest``; nobody opens the index anew meanwhile."""
         with self._lock:
-            return self.current().nearest(question, at_most)
+            try:
+                return self.current().nearest(question, at_most)
+            finally:
+                if self._closed:
+                    self._close()
 
     def for_writing(self) -> VectorIndex:
         """The index in force, or a new one where it is missing or broken.
@@ -109,8 +125,13 @@ class VectorRoom:
                 self._opened_as = (self._opened_as[0], revision)
 
     def close(self) -> None:
-        with self._lock:
-            self._close()
+        """Close what is open; a search that is still at it closes it when it ends."""
+        self._closed = True
+        if self._lock.acquire(timeout=0.5):
+            try:
+                self._close()
+            finally:
+                self._lock.release()
 
     def _close(self) -> None:
         if self._opened is not None:

@@ -1,0 +1,45 @@
+"""What the search finds of the desk's knowledge, in numbers. The floors are a little under what was measured."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from bailiwick.retrieval import Found, Knowledge
+
+with (Path(__file__).parent / "questions.csv").open(newline="") as file:
+    QUESTIONS = list(csv.DictReader(file))
+
+FLOORS = {"tuned": (0.96, 0.95), "held-out": (0.96, 0.95)}
+"""Recall of the place among four passages, and share of right answers to "is there anything about it?"."""
+
+
+@pytest.mark.parametrize("part", FLOORS)
+async def test_recall_and_relevance(desk: Knowledge, part: str, record_property) -> None:
+    rows = [row for row in QUESTIONS if row["set"] == part]
+    found = [await desk.search(row["question"], k=4, timeout=10) for row in rows]
+    assert all(one.mode == "hybrid" for one in found)
+    answerable = [(row, one) for row, one in zip(rows, found, strict=True) if row["source"]]
+    recall = mean([holds(one, row["source"], row["place"]) for row, one in answerable])
+    relevance = mean([one.relevant == bool(row["source"]) for row, one in zip(rows, found, strict=True)])
+    record_property("recall@4", recall)
+    record_property("relevance accuracy", relevance)
+    print(f"{part}: recall@4 {recall:.3f} of {len(answerable)}, relevance accuracy {relevance:.3f} of {len(rows)}")
+    assert (recall, relevance) >= FLOORS[part]
+    assert relevance >= FLOORS[part][1]
+
+
+@pytest.mark.parametrize("question", ["What is the capital of France?", "How do I cook rice?", "hello"])
+async def test_what_the_desk_does_not_know_is_not_relevant(desk: Knowledge, question: str) -> None:
+    assert not (await desk.search(question, timeout=10)).relevant
+
+
+def holds(found: Found, source: str, place: str) -> bool:
+    return any(passage.citation == f"{source}, {place}" for passage in found.passages)
+
+
+def mean(values: Sequence[bool]) -> float:
+    return sum(values) / len(values)
