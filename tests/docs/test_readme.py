@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bailiwick.testing import ScriptedModel
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+
+from bailiwick.testing import ScriptedModel
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 BLOCKS = re.findall(r"<!-- tested: tests/docs/test_readme.py -->\n```python\n(.*?)```", README.read_text(), re.S)
