@@ -13,7 +13,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from bailiwick.policy.quantity import Bytes, Duration
 
@@ -208,14 +208,15 @@ class Policy(_Part):
     sandbox: SandboxPolicy = SandboxPolicy()
     tests: tuple[InlineTest, ...] = ()
 
-    @model_validator(mode="after")
-    def _rule_ids_differ(self) -> Self:
+    @field_validator("rules")
+    @classmethod
+    def _rule_ids_differ(cls, rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
         seen: set[str] = set()
-        for rule in self.rules:
+        for rule in rules:
             if rule.id in seen:
                 raise ValueError(f"two rules are called {rule.id!r}")
             seen.add(rule.id)
-        return self
+        return rules
 
     @property
     def digest(self) -> str:

@@ -14,7 +14,7 @@ from bailiwick.gate import Call
 from bailiwick.sandbox import Result
 from bailiwick.testing import ScriptedSandbox
 from bailiwick.toolbox import CallSite
-from bailiwick.tracing.spans import use_provider
+from bailiwick.tracing.spans import stop_using, use_provider
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def exported() -> Iterator[InMemorySpanExporter]:
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     use_provider(provider)
     yield exporter
-    use_provider(None)
+    stop_using(provider)
 
 
 async def take(toolbox: Any, exported: InMemorySpanExporter, tool: str, **args: Any) -> list[ReadableSpan]:
