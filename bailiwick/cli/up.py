@@ -13,11 +13,11 @@ import typer
 from bailiwick.cli.options import AsJson, ProjectFolder, SandboxKind, told_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from rich.console import Console
 
     from bailiwick.project import Layout
 
-__all__ = ["prepare", "up"]
+__all__ = ["up"]
 
 
 def up(
@@ -37,33 +37,38 @@ def up(
         console = Console(stderr=True, quiet=as_json, highlight=False)
         stopped = _Stop()
         with PhoenixServer.start(layout.phoenix, endpoint=phoenix_endpoint(port)) as phoenix:
-            kind = asyncio.run(prepare(layout, sandbox=sandbox, on_progress=console.print))
+            kind = asyncio.run(_prepare(layout, console, sandbox=sandbox))
             phoenix.wait_ready(timeout=120, on_progress=console.print)
             ready = {"phoenix": phoenix.endpoint, "sandbox": kind, "project": str(layout.root)}
             if as_json:
                 sys.stdout.write(json.dumps(ready) + "\n")
                 sys.stdout.flush()
             console.print(f"Phoenix is at {phoenix.endpoint}, tools run in {kind}; Ctrl-C stops it")
+            if phoenix.endpoint != phoenix_endpoint():
+                console.print(f"so that agents find it: export PHOENIX_COLLECTOR_ENDPOINT={phoenix.endpoint}")
             while not stopped.wait(0.5):
                 phoenix.check()
         console.print("stopped")
 
 
-async def prepare(layout: Layout, *, sandbox: Any, on_progress: Callable[[str], None]) -> str:
+async def _prepare(layout: Layout, console: Console, *, sandbox: Any) -> str:
     """Open the project once, so that image, tools and policies are found good, and take in its knowledge.
 
     Gives the sandbox's kind. Raises whatever is wrong with the project.
     """
     from bailiwick.project import Project
 
-    async with Project.open(layout.root, sandbox=sandbox, on_progress=on_progress) as project:
+    async with Project.open(layout.root, sandbox=sandbox, phoenix=None, on_progress=console.print) as project:
         if layout.knowledge.is_dir():
-            report = await asyncio.to_thread(project.knowledge.ingest, [layout.knowledge], on_progress=on_progress)
-            on_progress(
+            with console.status("knowledge") as status:
+                report = await asyncio.to_thread(
+                    project.knowledge.ingest, [layout.knowledge], on_progress=status.update
+                )
+            console.print(
                 f"knowledge: {report.added} passages added, {report.unchanged} unchanged, {report.removed} removed"
             )
             for letter in report.dead_letters:
-                on_progress(f"not taken in: {letter.source}: {letter.reason}")
+                console.print(f"not taken in: {letter.source}: {letter.reason}", style="red", soft_wrap=True)
         return project.toolbox.sandbox.kind
 
 
