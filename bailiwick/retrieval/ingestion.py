@@ -48,14 +48,15 @@ def ingest(
     tell = on_progress or _nobody
     with only_writer(folder):
         store.create()
-        vectors.check_embedder()
-        vectors.embedder()  # when it is not to be had, before anything is read
-        work = _Work(store=store, tell=tell, known=store.documents())
-        for number, document in enumerate(scan.documents, start=1):
-            tell(f"reading {number} of {len(scan.documents)}: {document.name}")
-            work.read(document)
-        work.prune(scan, prune_all)
-        _index(store, vectors, tell)
+        with store.kept_open():
+            vectors.check_embedder()
+            vectors.embedder()  # when it is not to be had, before anything is read
+            work = _Work(store=store, tell=tell, known=store.documents())
+            for number, document in enumerate(scan.documents, start=1):
+                tell(f"reading {number} of {len(scan.documents)}: {document.name}")
+                work.read(document)
+            work.prune(scan, prune_all)
+            _index(store, vectors, tell)
     return IngestReport(
         added=work.added,
         unchanged=work.unchanged,

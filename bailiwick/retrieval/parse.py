@@ -33,7 +33,12 @@ def parse(path: Path, content: bytes) -> list[Section]:
         raise DocumentError(f"there is no parser for {path.suffix or 'files without an ending'}", fix=f"use {known}")
     if len(content) > MAX_BYTES:
         raise DocumentError(f"it is larger than {MAX_BYTES // 2**20} MiB", fix="split it")
-    sections = parser(content)
+    try:
+        sections = parser(content)
+    except DocumentError:
+        raise
+    except Exception as error:  # a parser may fail in any way over what it was never made for
+        raise DocumentError(f"it cannot be read: {type(error).__name__}: {error}", fix="save it anew") from error
     if not sections:
         raise DocumentError("there is no text in it", fix="a scanned document needs text recognition first")
     return sections

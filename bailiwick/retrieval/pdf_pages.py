@@ -19,7 +19,6 @@ _SENTENCE_ENDS = (".", "!", "?", ":", ";")
 def pdf_pages(content: bytes) -> list[Section]:
     """The text of each page that has any. Raises DocumentError for a broken or encrypted document."""
     from pypdf import PdfReader
-    from pypdf.errors import PyPdfError
 
     # pypdf tells its log what it mends; whether the text came out is all that counts here.
     logging.getLogger("pypdf").setLevel(logging.CRITICAL)
@@ -30,11 +29,10 @@ def pdf_pages(content: bytes) -> list[Section]:
         count = len(reader.pages)
         if count > MAX_PAGES:
             raise DocumentError(f"it has {count} pages, more than {MAX_PAGES}", fix="split it")
-        texts = [page.extract_text() for page in reader.pages]
+        # Some fonts give halves of characters, which are text to Python and to nobody else.
+        texts = [page.extract_text().encode("utf-8", "replace").decode() for page in reader.pages]
     except DocumentError:
         raise
-    except PyPdfError as error:
-        raise DocumentError(f"it is a broken PDF: {error}", fix="export it again") from error
     except Exception as error:  # a damaged file makes pypdf fail in every way there is
         raise DocumentError(f"it is a broken PDF: {type(error).__name__}: {error}", fix="export it again") from error
     pages = [(number, _flowing(text)) for number, text in enumerate(texts, start=1)]

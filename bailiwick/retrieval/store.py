@@ -33,7 +33,7 @@ CREATE TABLE chunks (
     "end" INTEGER NOT NULL, indexed_hash TEXT NOT NULL, content_hash TEXT NOT NULL,
     state TEXT NOT NULL CHECK (state IN ('pending', 'indexed', 'leaving')));
 CREATE INDEX chunks_by_source ON chunks (source);
-CREATE INDEX chunks_unsettled ON chunks (state) WHERE state <> 'indexed';
+CREATE INDEX chunks_by_state ON chunks (state);
 CREATE VIRTUAL TABLE words USING fts5 (
     text, heading, content = 'chunks', content_rowid = 'number', tokenize = 'porter unicode61 remove_diacritics 2');
 CREATE TRIGGER chunks_in AFTER INSERT ON chunks BEGIN
@@ -41,8 +41,8 @@ CREATE TRIGGER chunks_in AFTER INSERT ON chunks BEGIN
 CREATE TRIGGER chunks_out AFTER DELETE ON chunks BEGIN
     INSERT INTO words (words, rowid, text, heading) VALUES ('delete', old.number, old.text, old.heading); END;
 CREATE VIRTUAL TABLE terms USING fts5vocab (words, 'row');
-CREATE TABLE embeddings (model TEXT, dimensions INTEGER, text_hash TEXT, vector BLOB NOT NULL,
-    PRIMARY KEY (model, dimensions, text_hash)) WITHOUT ROWID;
+CREATE TABLE embeddings (model TEXT, text_hash TEXT, dimensions INTEGER, vector BLOB NOT NULL,
+    PRIMARY KEY (model, text_hash, dimensions)) WITHOUT ROWID;
 CREATE TABLE dead_letters (source TEXT PRIMARY KEY, name TEXT NOT NULL, reason TEXT NOT NULL, at REAL NOT NULL)
     WITHOUT ROWID;
 """
@@ -53,6 +53,7 @@ class Store:
 
     def __init__(self, file: Path) -> None:
         self.file = file
+        self._writer: sqlite3.Connection | None = None
 
     def exists(self) -> bool:
         return self.file.is_file()
@@ -91,13 +92,31 @@ class Store:
             yield database
 
     @contextmanager
+    def kept_open(self) -> Generator[None]:
+        """Write through one connection for a while, in one thread: SQLite waits for the disk when the last one closes."""
+        with closing(self._connected()) as database:
+            self._writer = database
+            try:
+                yield
+            finally:
+                self._writer = None
+
+    @contextmanager
     def writing(self) -> Generator[sqlite3.Connection]:
         """One transaction: all of it, or nothing of it."""
-        with closing(sqlite3.connect(self.file, timeout=30)) as database, database:
-            database.execute("PRAGMA foreign_keys = 1")
-            # A power cut may take the last transactions, never the file; the next run then does them again.
-            database.execute("PRAGMA synchronous = NORMAL")
+        if self._writer is not None:
+            with self._writer:
+                yield self._writer
+            return
+        with closing(self._connected()) as database, database:
             yield database
+
+    def _connected(self) -> sqlite3.Connection:
+        database = sqlite3.connect(self.file, timeout=30)
+        database.execute("PRAGMA foreign_keys = 1")
+        # A power cut may take the last transactions, never the file; the next run then does them again.
+        database.execute("PRAGMA synchronous = NORMAL")
+        return database
 
     # What is remembered of the vector index
 
@@ -230,6 +249,6 @@ class Store:
         return found
 
     def cache(self, model: str, vectors: Mapping[str, Vectors]) -> None:
-        rows = [(model, len(vector), text_hash, vector.tobytes()) for text_hash, vector in vectors.items()]
+        rows = [(model, text_hash, len(vector), vector.tobytes()) for text_hash, vector in vectors.items()]
         with self.writing() as database:
             database.executemany("INSERT OR REPLACE INTO embeddings VALUES (?, ?, ?, ?)", rows)

@@ -6,11 +6,12 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import chromadb
 import pytest
+from chromadb.api.models.Collection import Collection
 from chromadb.config import Settings
 
 from bailiwick.retrieval import IngestReport, Knowledge
@@ -42,23 +43,25 @@ class Shelf:
             assert database.execute("SELECT count(*) FROM chunks WHERE state <> 'indexed'").fetchone()[0] == 0
             return dict(database.execute("SELECT id, text FROM chunks"))
 
-    def vectors(self) -> dict[str, tuple[float, ...]]:
-        """Ids and vectors as Chroma has them, each found by itself."""
+    @contextmanager
+    def collection(self) -> Iterator[Collection]:
+        """What Chroma holds, opened by itself."""
         (folder,) = (self.index / "chroma").iterdir()
         client = chromadb.PersistentClient(str(folder), settings=Settings(anonymized_telemetry=False))
         try:
-            collection = client.get_collection("passages", embedding_function=None)
-            held = collection.get(include=["embeddings"])
-            vectors = dict(zip(held["ids"], map(tuple, held["embeddings"]), strict=True))
-            if vectors:
-                nearest = collection.query(
-                    query_embeddings=list(held["embeddings"]), n_results=1, include=["distances"]
-                )
-                # By distance and not by id: equal texts have equal vectors.
-                assert max(distances[0] for distances in nearest["distances"]) < 1e-5
-            return vectors
+            yield client.get_collection("passages", embedding_function=None)
         finally:
             client.close()
+
+    def vectors(self) -> dict[str, tuple[float, ...]]:
+        """Ids and vectors as Chroma has them, each found by itself."""
+        with self.collection() as collection:
+            held = collection.get(include=["embeddings"])
+            if held["ids"]:
+                nearest = collection.query(query_embeddings=held["embeddings"], n_results=1, include=["distances"])
+                # By distance and not by id: equal texts have equal vectors.
+                assert max(distances[0] for distances in nearest["distances"]) < 1e-5
+            return dict(zip(held["ids"], map(tuple, held["embeddings"]), strict=True))
 
 
 PROGRAM = """

@@ -145,13 +145,12 @@ def test_a_lost_or_broken_vector_index_is_made_again_without_embedding_anything_
     assert shelf.vectors() == vectors
 
 
-def test_vectors_that_went_missing_one_by_one_are_put_back(shelf) -> None:
+def test_vectors_that_went_missing_or_strayed_in_are_put_right(shelf) -> None:
     shelf.write(TEA)
-    with Knowledge.open(shelf.index) as knowledge:
-        knowledge.ingest([shelf.documents])
-        gone = sorted(shelf.passages())[:2]
-        knowledge._vectors.current().drop(gone)
-        knowledge._vectors.current().put(["a stranger"], knowledge._vectors.embedder().embed_question("stranger"))
+    shelf.ingest()
+    with shelf.collection() as collection:
+        collection.delete(ids=sorted(shelf.passages())[:2])
+        collection.add(ids=["a stranger"], embeddings=[[1.0] * 256])
     assert shelf.vectors().keys() != shelf.passages().keys()
     shelf.ingest()
     assert shelf.vectors().keys() == shelf.passages().keys()

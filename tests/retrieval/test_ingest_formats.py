@@ -88,6 +88,7 @@ async def test_a_long_section_is_cut_into_overlapping_passages(shelf) -> None:
         ("binary.txt", b"a\x00b", "binary"),
         ("wide.csv", b"a,b\n1,2,3\n", "row 1 has 3 values for 2 columns"),
         ("unnamed.csv", b"a,,c\n1,2,3\n", "no name"),
+        ("deep.html", b"<div>" * 50_000 + b"deep", ""),
         ("only-script.html", b"<html><script>let everything = 1</script></html>", "no text"),
     ],
 )

@@ -15,7 +15,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from bailiwick.errors import RetrievalUnavailable
+from bailiwick.errors import ConfigError, RetrievalUnavailable
 from bailiwick.resilience import deadline
 from bailiwick.retrieval import Knowledge
 from bailiwick.retrieval.static_embedder import StaticEmbedder
@@ -69,6 +69,13 @@ async def test_a_knowledge_of_dead_letters_only_says_that_it_is_empty(shelf) -> 
         found = await knowledge.search(QUESTION, timeout=10)
     assert (found.passages, found.relevant) == ((), False)
     assert found.degraded == ("the knowledge is empty",)
+
+
+def test_a_file_that_is_no_knowledge_is_said_at_once(shelf) -> None:
+    shelf.index.mkdir()
+    (shelf.index / "rag.db").write_bytes(b"no database at all, " * 100)
+    with pytest.raises(ConfigError, match=r"rag\.db"):
+        Knowledge.open(shelf.index)
 
 
 async def test_a_slow_vector_index_is_not_waited_for_and_holds_nobody_up(shelf) -> None:
