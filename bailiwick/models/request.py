@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-import httpx
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.messages.utils import count_tokens_approximately
@@ -27,7 +26,7 @@ DEFAULT_WINDOW = 128_000
 """Tokens assumed for a model that does not state its window."""
 
 _RETRY_STATUS = {408, 409, 425, 429, 500, 502, 503, 504, 529}
-_RETRY_CLASSES = {"APIConnectionError", "APITimeoutError"}
+_RETRY_CLASSES = {"APIConnectionError", "APITimeoutError", "TransportError"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,8 +116,9 @@ def _worth_retrying(error: BaseException) -> bool:
     status = getattr(error, "status_code", None)
     if isinstance(status, int):
         return status in _RETRY_STATUS
-    return isinstance(error, (ConnectionError, TimeoutError, httpx.TransportError, _BrokenCall)) or (
-        type(error).__name__ in _RETRY_CLASSES
+    # Every client has its own errors for a connection that broke, and LangChain derives its own from those.
+    return isinstance(error, (ConnectionError, TimeoutError, _BrokenCall)) or any(
+        each.__name__ in _RETRY_CLASSES for each in type(error).__mro__
     )
 
 
@@ -126,7 +126,7 @@ def _forbidden(error: BaseException) -> ModelRequestForbidden | None:
     """The refusal of a test's switch, which a provider's client wraps in an error of its own."""
     found: BaseException | None = error
     while found is not None and not isinstance(found, ModelRequestForbidden):
-        found = found.__cause__
+        found = found.__cause__ or found.__context__
     return found
 
 

@@ -5,17 +5,20 @@ from __future__ import annotations
 import ipaddress
 import os
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 from unittest.mock import patch
 from urllib.parse import urlsplit
-
-import httpx
 
 from bailiwick.errors import ModelRequestForbidden
 from bailiwick.models import resolve
 
 __all__ = ["forbid_model_requests"]
+
+_CLIENTS = ("httpx", "httpx2")
+"""HTTP clients that providers' packages use; the second is what recent ones have moved to."""
 
 
 @contextmanager
@@ -23,30 +26,45 @@ def forbid_model_requests() -> Generator[None]:
     """Raise ModelRequestForbidden for every model that is looked up by name and every HTTP request that leaves here.
 
     Servers on this machine may still be asked: a test of the wire needs one, and it costs nothing. The switch is for
-    the whole process, since a request may come from any of its threads. Providers that do not use httpx are stopped
-    where their models are looked up.
+    the whole process, since a request may come from any of its threads. Providers that use another client than httpx
+    are stopped where their models are looked up, and only there.
     """
-    synchronous, asynchronous = httpx.HTTPTransport.handle_request, httpx.AsyncHTTPTransport.handle_async_request
-    look_up: Callable[..., Any] = resolve.init_chat_model
+    with ExitStack() as stack:
+        look_up: Callable[..., Any] = resolve.init_chat_model
+        stack.enter_context(patch.object(resolve, "init_chat_model", _checked_look_up(look_up)))
+        for client in filter(find_spec, _CLIENTS):
+            module = import_module(client)
+            for name, method, checked in (
+                ("HTTPTransport", "handle_request", _checked),
+                ("AsyncHTTPTransport", "handle_async_request", _checked_async),
+            ):
+                transport = getattr(module, name)
+                stack.enter_context(patch.object(transport, method, checked(getattr(transport, method))))
+        yield
 
-    def handle_request(self: httpx.HTTPTransport, request: httpx.Request) -> httpx.Response:
+
+def _checked(handle: Callable[..., Any]) -> Callable[..., Any]:
+    def handle_request(self: Any, request: Any) -> Any:
         _check(request.url.host)
-        return synchronous(self, request)
+        return handle(self, request)
 
-    async def handle_async_request(self: httpx.AsyncHTTPTransport, request: httpx.Request) -> httpx.Response:
+    return handle_request
+
+
+def _checked_async(handle: Callable[..., Any]) -> Callable[..., Any]:
+    async def handle_async_request(self: Any, request: Any) -> Any:
         _check(request.url.host)
-        return await asynchronous(self, request)
+        return await handle(self, request)
 
+    return handle_async_request
+
+
+def _checked_look_up(look_up: Callable[..., Any]) -> Callable[..., Any]:
     def init_chat_model(name: str, **options: Any) -> Any:
         _check(urlsplit(os.environ.get(resolve.BASE_URL, "")).hostname or name)
         return look_up(name, **options)
 
-    with (
-        patch.object(httpx.HTTPTransport, "handle_request", handle_request),
-        patch.object(httpx.AsyncHTTPTransport, "handle_async_request", handle_async_request),
-        patch.object(resolve, "init_chat_model", init_chat_model),
-    ):
-        yield
+    return init_chat_model
 
 
 def _check(host: str) -> None:
