@@ -55,7 +55,12 @@ async def search(store: Store, vectors: VectorRoom, legs: Legs, question: str, *
     by_keyword = loop.run_in_executor(legs.keyword, _by_keyword, store, question, until)
     # A leg that is late is given up, not waited for: what it still does is its own thread's affair. A little is kept
     # back of the time, for putting together what arrived.
-    await asyncio.wait({by_vector, by_keyword}, timeout=max(0.0, seconds * 0.9))
+    try:
+        await asyncio.wait({by_vector, by_keyword}, timeout=max(0.0, seconds * 0.9))
+    except asyncio.CancelledError:
+        by_vector.cancel()
+        by_keyword.cancel()
+        raise
     rankings: dict[str, Ranking] = {}
     degraded: list[str] = []
     for name, leg in (("vector", by_vector), ("keyword", by_keyword)):

@@ -93,7 +93,7 @@ class Store:
 
     @contextmanager
     def kept_open(self) -> Generator[None]:
-        """Write through one connection for a while, in one thread: SQLite waits for the disk when the last one closes."""
+        """Write through one connection for a while, in one thread: SQLite waits for the disk when the last closes."""
         with closing(self._connected()) as database:
             self._writer = database
             try:
@@ -189,7 +189,9 @@ class Store:
         with self.reading() as database:
             rows = database.execute("SELECT source, name FROM sources").fetchall()
         prefix = "" if folder == "." else f"{folder}/"
-        return {source: name for source, name in rows if source.startswith(prefix)}
+        below = {source: name for source, name in rows if source.startswith(prefix)}
+        # Seen from here, a folder above is "..", and what lies beside that one begins with it as well.
+        return {source: name for source, name in below.items() if not source[len(prefix) :].startswith("../")}
 
     def let_go(self, sources: Iterable[str]) -> int:
         """Mark all passages of these documents as leaving; give how many."""

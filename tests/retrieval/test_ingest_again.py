@@ -108,6 +108,18 @@ def test_what_lies_elsewhere_is_not_pruned(shelf) -> None:
     assert len(shelf.passages()) == 6
 
 
+def test_what_lies_beside_the_folder_above_is_not_pruned(tmp_path, shelf_class) -> None:
+    beside, shelf = shelf_class(tmp_path / "beside"), shelf_class(tmp_path / "project")
+    beside.write(TEA)
+    shelf.write({"white.md": "# White\n\nSteep five minutes.\n"})
+    with Knowledge.open(shelf.index) as knowledge:
+        knowledge.ingest([beside.documents, shelf.documents])
+        # From the index the project is "..", and so are the ways to everything around it.
+        report = knowledge.ingest([tmp_path / "project"])
+    assert counts(report) == (0, 1, 0)
+    assert len(shelf.passages()) == 6
+
+
 def test_a_document_that_breaks_keeps_what_was_known_of_it(shelf) -> None:
     shelf.write(TEA)
     shelf.ingest()
