@@ -10,6 +10,7 @@ from dataclasses import replace
 from threading import Event
 from typing import Protocol
 
+from bailiwick.errors import SandboxFailed
 from bailiwick.sandbox.conversation import Channel, ask, wait_until_ready
 from bailiwick.sandbox.mounts import verify_mounts
 from bailiwick.sandbox.spec import Request, Result, Spec
@@ -83,20 +84,20 @@ class SingleUse:
         self._engine.check(spec)
 
     async def run(self, spec: Spec, request: Request) -> Result:
-        """See ``Sandbox.run``. When this task is cancelled the container is killed before the cancellation goes on."""
+        """See ``Sandbox.run``. When this task is cancelled its container is killed."""
+        if self._closed:
+            raise SandboxFailed("this sandbox was closed", fix="open another")
         held: list[Container] = []
         given_up = Event()
         running = self._threads.submit(self._run, spec, request, held, given_up)
         self._running.add(running)
         running.add_done_callback(self._running.discard)
-        work = asyncio.wrap_future(running)
         try:
-            return await asyncio.shield(work)
+            return await asyncio.wrap_future(running)
         except asyncio.CancelledError:
             given_up.set()
             for container in held:
-                container.kill()
-            work.add_done_callback(_look_away)
+                self._threads.submit(container.kill)
             raise
 
     async def close(self) -> None:
@@ -151,8 +152,3 @@ def _killed_by_somebody(result: Result) -> bool:
     """Whether the container, or the tool's process in it, got a SIGKILL that the runner did not send."""
     by_signal = result.cause == "signal" and result.failure is not None and result.failure.type == "SIGKILL"
     return by_signal or result.cause == "killed"
-
-
-def _look_away(work: asyncio.Future[Result]) -> None:
-    if not work.cancelled():
-        work.exception()  # nobody waits for it any more

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import docker
@@ -100,25 +101,35 @@ async def test_a_secret_shows_in_no_process_or_container_of_the_host(sandbox: Sa
         await asyncio.gather(call, return_exceptions=True)
 
 
-def kill_the_container(kind: str, owner: int) -> None:
+def signal_the_runner(kind: str, number: int) -> None:
     """From outside, as an operator or the kernel would."""
     if kind == "docker":
-        client = docker.from_env()
-        for container in client.containers.list(filters={"label": f"bailiwick.owner.pid={owner}"}):
-            if container.status == "running":
-                container.kill()
-        client.close()
+        with closing(docker.from_env()) as client:
+            for container in client.containers.list(filters={"label": f"bailiwick.owner.pid={os.getpid()}"}):
+                os.kill(client.api.inspect_container(container.id)["State"]["Pid"], number)
     else:
-        for process in psutil.Process(owner).children(recursive=True):
-            if process.cmdline()[:1] == ["/usr/local/bin/python3"]:
-                process.kill()
+        for process in psutil.Process().children(recursive=True):
+            if process.cmdline()[:1] == ["/usr/local/bin/python3"] and process.parent().name() == "bwrap":
+                process.send_signal(number)
+
+
+async def test_a_runner_that_does_not_answer_is_given_up_and_killed(sandbox: Sandbox, shared: Mount) -> None:
+    asked = ask(EXHAUST, "sleep", args={"seconds": 30, "file": "/work/out/mark"}, time=1.0)
+    begun = time.monotonic()
+    call = asyncio.create_task(sandbox.run(spec_for(EXHAUST, shared), asked))
+    await asyncio.to_thread(until, (shared.source / "mark").exists)
+    await asyncio.to_thread(signal_the_runner, sandbox.kind, signal.SIGSTOP)
+    result = await asyncio.wait_for(call, 10)
+    assert result.cause == "timeout"
+    assert 3 < time.monotonic() - begun < 8
+    await asyncio.to_thread(until, lambda: not running(sandbox.kind, os.getpid()))
 
 
 async def test_a_container_killed_in_the_middle_of_a_call_is_a_result(sandbox: Sandbox, shared: Mount) -> None:
     asked = ask(EXHAUST, "sleep", args={"seconds": 30, "file": "/work/out/mark"}, time=40)
     call = asyncio.create_task(sandbox.run(spec_for(EXHAUST, shared), asked))
     await asyncio.to_thread(until, (shared.source / "mark").exists)
-    await asyncio.to_thread(kill_the_container, sandbox.kind, os.getpid())
+    await asyncio.to_thread(signal_the_runner, sandbox.kind, signal.SIGKILL)
     result = await asyncio.wait_for(call, 10)
     assert result.cause == "killed"
     assert result.sandbox == sandbox.kind

@@ -20,6 +20,8 @@ __all__ = ["CgroupLimiter", "Cgroups", "open_cgroups"]
 _NEEDED = ("memory", "pids", "cpu")
 _PERIOD_US = 100_000
 _OURS = "bailiwick"
+_NUMBERS = itertools.count(1)
+"""One count for all limiters of the process, whose groups lie side by side."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,13 +78,12 @@ class CgroupLimiter:
 
     def __init__(self, cgroups: Cgroups) -> None:
         self._cgroups = cgroups
-        self._numbers = itertools.count(1)
         self._owner = f"{os.getpid()}-{process_started(os.getpid())}"
         self.name = f"cgroup v{cgroups.version}"
         self._remove_abandoned()
 
     def guard(self, pid: int, spec: Spec, kill: Callable[[], None]) -> CgroupGuard:
-        name = f"{self._owner}-{next(self._numbers)}"
+        name = f"{self._owner}-{next(_NUMBERS)}"
         groups = {controller: group / name for controller, group in self._cgroups.groups.items()}
         guard = CgroupGuard(self._cgroups.version, groups)
         try:

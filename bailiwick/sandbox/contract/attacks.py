@@ -122,7 +122,8 @@ def _no_privileges(result: Result) -> str:
         return f"NoNewPrivs {told['NoNewPrivs']}, Seccomp {told['Seccomp']}"
     if set(told["uids"]) != {NOBODY} or 0 in (*told["gids"], *told["groups"]):
         return f"uids {told['uids']}, gids {told['gids']}, groups {told['groups']}"
-    regained = [act for act in ("setuid", "setgid", "setgroups", "mknod") if told[act] != "EPERM"]
+    refused = ("EPERM", "EINVAL")  # EINVAL: there is no such uid in this namespace
+    regained = [act for act in ("setuid", "setgid", "setgroups", "mknod") if told[act] not in refused]
     return f"not refused: {regained}" if regained else ""
 
 

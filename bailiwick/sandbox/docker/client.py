@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, cast
 
@@ -15,6 +17,8 @@ __all__ = ["API_VERSION", "EngineClient", "EngineGone", "ImageNotFound", "connec
 
 API_VERSION = "1.41"
 """Docker 20.10, the oldest that is tested; later engines speak it as well."""
+
+_DEFAULT_HOST = "unix:///var/run/docker.sock"
 
 EngineGone: tuple[type[Exception], ...] = (docker.errors.DockerException, requests.RequestException, OSError)
 """What the client raises when the engine refuses or does not answer."""
@@ -40,12 +44,36 @@ class EngineClient(Protocol):
 
 def connect(timeout: int = 30) -> EngineClient:
     """A client of the engine that ``DOCKER_HOST`` or the default socket leads to. Raises SandboxUnavailable."""
+    _knock()
     try:
         client = cast("EngineClient", cast("Any", docker).from_env(version=API_VERSION, timeout=timeout).api)
+    except EngineGone as error:  # DOCKER_HOST is no address
+        raise _unavailable(error) from None
+    try:
         client.ping()
     except EngineGone as error:
-        raise SandboxUnavailable(f"no Docker Engine answers: {first_line(error)}") from None
+        client.close()
+        raise _unavailable(error) from None
     return client
+
+
+def _knock() -> None:
+    """Connect to a local engine's socket and hang up: the client would leave its own socket open when that fails."""
+    host = os.environ.get("DOCKER_HOST") or _DEFAULT_HOST
+    if host.startswith("unix://"):
+        try:
+            with socket.socket(socket.AF_UNIX) as door:
+                door.connect(host.removeprefix("unix://"))
+        except OSError as error:
+            raise _unavailable(OSError(error.errno, error.strerror, host)) from None
+
+
+def _unavailable(error: BaseException) -> SandboxUnavailable:
+    denied = isinstance(error, PermissionError)
+    return SandboxUnavailable(
+        f"no Docker Engine answers: {first_line(error)}",
+        fix="usermod -aG docker $USER, and log in again" if denied else "start it: systemctl start docker",
+    )
 
 
 def first_line(error: BaseException) -> str:

@@ -54,7 +54,10 @@ def create_arguments(
             mem_limit=spec.memory,
             memswap_limit=spec.memory,
             nano_cpus=int(spec.cpu * 1e9),
-            tmpfs={"/tmp": f"rw,noexec,nosuid,nodev,size={max(spec.disk, 4096)},mode=1777"},  # noqa: S108
+            tmpfs={
+                "/tmp": f"rw,noexec,nosuid,nodev,size={max(spec.disk, 4096)},mode=1777",  # noqa: S108
+                "/dev/mqueue": "ro,noexec,nosuid,nodev,size=4096",  # otherwise one more place that can be written
+            },
             mounts=[_mount(mount) for mount in mounts],
             log_config={"Type": "none", "Config": {}},
             restart_policy={"Name": "no", "MaximumRetryCount": 0},
@@ -74,5 +77,6 @@ def _mount(mount: Mount) -> dict[str, Any]:
         "Source": str(mount.source),
         "Target": mount.target,
         "ReadOnly": not mount.write,
-        "BindOptions": {"Propagation": "rprivate"},
+        # Not recursive: what is mounted below a read mount would stay writable (Docker before 25).
+        "BindOptions": {"Propagation": "rprivate", "NonRecursive": not mount.write},
     }

@@ -47,7 +47,17 @@ def write_everywhere() -> dict[str, str]:
         "/proc/x",
         "/sys/x",
     ]
-    places += ["/tool/x", __file__, "/work/x", "/work/data/read/x", "/work/data/read/file.txt", "/site/x", "/lib/x"]
+    places += [
+        "/tool/x",
+        __file__,
+        "/work/x",
+        "/work/data/read/x",
+        "/work/data/read/file.txt",
+        "/site/x",
+        "/lib/x",
+        "/dev/shm/x",
+        "/dev/mqueue/x",
+    ]
     return {place: outcome(lambda place=place: Path(place).open("ab").close()) for place in places}
 
 
