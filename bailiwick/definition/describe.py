@@ -161,9 +161,9 @@ def _docstring(function: Callable[..., Any]) -> tuple[str, dict[str, str]]:
     summary = " ".join(text.split("\n\n", 1)[0].split())
     section = re.search(r"^(?:Args|Arguments|Parameters):[ \t]*\n((?:[ \t]+.*\n?|\n)+)", text, re.MULTILINE)
     told: dict[str, str] = {}
+    if summary.startswith(("Args:", "Arguments:", "Parameters:")):
+        summary = ""
     if section is not None:
-        if summary.startswith(("Args:", "Arguments:", "Parameters:")):
-            summary = ""
         lines = inspect.cleandoc("\n" + section[1]).splitlines()
         name = ""
         for line in lines:
