@@ -84,7 +84,7 @@ class GuardedCall:
                 id=call.id, tool=call.tool, agent=call.agent, args=call.args, decision="none", span_id=opened.span_id
             )
             record, text = await self._through(call, site, record)
-            record = self._note(opened, site, record)
+            record = await self._note(opened, site, record)
             opened.set(words.tool_outcome(output=text, outcome=record.outcome, decision=record.decision))
             return reply(record, text)
 
@@ -94,7 +94,9 @@ class GuardedCall:
             known = ", ".join(sorted(site.offered if site.offered is not None else self.tools)) or "none"
             text = f"There is no tool called {call.tool!r}. Tools here: {known}."
             return replace(record, outcome="unknown_tool", error_type="unknown_tool", error=text), text
-        if problem := schema_problem(tool.definition.parameters, call.args):
+        offered = site.offered is None or call.tool in site.offered
+        # What is not offered is for the gate to deny; its schema is nobody's business here.
+        if offered and (problem := schema_problem(tool.definition.parameters, call.args)):
             text = f"The arguments do not fit {call.tool}: {problem}. Correct them and call again."
             return replace(record, outcome="invalid_arguments", error_type="invalid_arguments", error=problem), text
 
@@ -190,9 +192,8 @@ class GuardedCall:
             case Begun():
                 pass
         record, text = await self._run(call, tool, entry.key, record)
-        untrusted = record.ok and record.trust == "untrusted"
         result = {"record": record.as_dict(), "text": text}
-        await self.ledger.finish(entry.key, result, ok=record.ok, untrusted=untrusted)
+        await self.ledger.finish(entry.key, result, ok=record.ok, untrusted=record.untrusted)
         return record, text
 
     async def _run(self, call: Call, tool: RegisteredTool, key: str, record: CallRecord) -> tuple[CallRecord, str]:
@@ -253,7 +254,7 @@ class GuardedCall:
             failure = ToolFailure(type="SandboxHung", message=f"its sandbox did not answer within {limit:.0f} seconds")
             return Result(cause="killed", failure=failure, sandbox=self.sandbox.kind)
 
-    def _note(self, opened: Span, site: CallSite, record: CallRecord) -> CallRecord:
+    async def _note(self, opened: Span, site: CallSite, record: CallRecord) -> CallRecord:
         """Make the failure visible: an error status on the span, and its path in the store of error paths."""
         if record.ok:
             return record
@@ -268,7 +269,7 @@ class GuardedCall:
             exit_cause=record.key if record.outcome == "denied" else record.outcome,
             outcome="recovered",
         )
-        sighting = self.watch.saw(path, opened, record.error)
+        sighting = await asyncio.to_thread(self.watch.saw, path, opened, record.error)
         return replace(record, error_path=sighting.fingerprint, error_path_state=sighting.state)
 
 

@@ -40,12 +40,12 @@ def context_of(
     Untrusted is what either of them says is.
     """
     records = records_of(messages)
-    read = [record.tool for record in records if record.trust == "untrusted" and record.ok]
+    read = [record.tool for record in records if record.untrusted]
     if happened is None:
         past = tuple(PastCall(tool=record.tool, args=record.args, ok=record.ok) for record in records)
     else:
         past = tuple(PastCall(tool=each.tool, args=each.args, ok=each.ok) for each in happened)
-        read += [each.tool for each in happened if each.untrusted and each.ok]
+        read += [each.tool for each in happened if each.untrusted]
     return Context(
         session=session,
         past=past,

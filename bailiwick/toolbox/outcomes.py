@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Literal
 
@@ -10,9 +11,12 @@ from bailiwick.ledger import Finished
 from bailiwick.sandbox import Result
 from bailiwick.toolbox.approval import Answer
 from bailiwick.toolbox.record import CallOutcome, CallRecord
-from bailiwick.toolbox.reply import result_text
+from bailiwick.toolbox.reply import fence, result_text
 
 __all__ = ["decided", "decision_word", "denied", "kept", "ran", "rejected", "told", "why_failed"]
+
+_LONGEST = 2000
+"""Characters kept of a failure's message."""
 
 
 def decision_word(verdict: Verdict) -> Literal["allow", "ask", "deny"]:
@@ -57,7 +61,7 @@ def ran(record: CallRecord, trust: Literal["trusted", "untrusted"], result: Resu
     return replace(
         record,
         outcome=outcome,
-        error_type="" if result.cause == "ok" else (result.failure.type if result.failure else result.cause),
+        error_type="" if result.cause == "ok" else _error_type(result),
         error="" if result.cause == "ok" else why_failed(result),
         trust=trust,
         sandbox=result.sandbox,
@@ -69,7 +73,8 @@ def ran(record: CallRecord, trust: Literal["trusted", "untrusted"], result: Resu
 
 def why_failed(result: Result) -> str:
     if result.failure is not None:
-        return result.failure.message or result.failure.type
+        message = result.failure.message or result.failure.type
+        return message if len(message) <= _LONGEST else f"{message[:_LONGEST]}..."
     return {
         "timeout": "it took longer than its time limit and was stopped",
         "oom": "it needed more memory than its limit and was stopped",
@@ -82,7 +87,17 @@ def why_failed(result: Result) -> str:
 def told(record: CallRecord, effect: str, result: Result) -> str:
     if record.ok:
         return result_text(result.value)
-    text = f"{record.tool} failed: {record.error_type}: {record.error}."
     if effect != "read" and record.outcome != "error":
-        return text + " Whether it had its effect is not known: do not call it again; say so, and let a person look."
-    return text + " Say plainly that it did not work, or try another way."
+        advice = "Whether it had its effect is not known: do not call it again; say so, and let a person look."
+    else:
+        advice = "Say plainly that it did not work, or try another way."
+    if record.untrusted:
+        # What a parser says of a hostile file may quote the file.
+        return f"{record.tool} failed. {advice}\n{fence(record.tool, f'{record.error_type}: {record.error}')}"
+    return f"{record.tool} failed: {record.error_type}: {record.error}. {advice}"
+
+
+def _error_type(result: Result) -> str:
+    """The exception's class as the tool's code named it, which may be anything; else the exit cause."""
+    name = result.failure.type if result.failure is not None else result.cause
+    return name if re.fullmatch(r"[A-Za-z_][\w.]{0,63}", name) else "ToolError"

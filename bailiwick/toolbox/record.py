@@ -64,6 +64,11 @@ class CallRecord:
     def ok(self) -> bool:
         return self.outcome == "ok"
 
+    @property
+    def untrusted(self) -> bool:
+        """Whether it brought text from outside into the conversation; the message of a failure is such text too."""
+        return self.trust == "untrusted" and self.outcome in ("ok", "error")
+
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
 

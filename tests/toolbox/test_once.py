@@ -334,6 +334,34 @@ async def test_a_sandbox_that_hangs_is_given_up(
     assert (record.outcome, record.error_type) == ("killed", "SandboxHung")
 
 
+async def test_a_person_who_is_there_is_asked_at_once(open_toolbox: Any, shop: Any) -> None:
+    from bailiwick.gate import Call
+
+    put: list[Any] = []
+
+    def ask(question: Any) -> Any:
+        put.append(question["action_requests"][0]["args"])
+        return APPROVED
+
+    asked = Call(id="c", tool="refund", agent="agent", args={"order": "O-1", "amount": 80})
+    message = await open_toolbox(ledger=False).call(asked, site(ask=ask))
+    record = record_of(message)
+    assert record is not None
+    assert (record.outcome, record.approved_by) == ("ok", "mara")
+    assert put == [{"amount": 80, "order": "O-1"}]
+
+
+async def test_what_is_not_offered_is_denied_and_tells_nothing_of_its_arguments(open_toolbox: Any, shop: Any) -> None:
+    from bailiwick.gate import Call
+
+    asked = Call(id="c", tool="refund", agent="agent", args={"nonsense": 1})
+    message = await open_toolbox(ledger=False).call(asked, site(offered=frozenset({"lookup"})))
+    record = record_of(message)
+    assert record is not None
+    assert (record.decision, record.key) == ("deny", "offered")
+    assert "order" not in message.text
+
+
 async def test_a_turn_without_time_starts_nothing(open_toolbox: Any, shop: Any) -> None:
     toolbox = open_toolbox(ledger=False)
     with deadline(0):
