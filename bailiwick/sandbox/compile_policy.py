@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from bailiwick.errors import PolicyError, SandboxRefused
-from bailiwick.policy.model import Policy
+from bailiwick.policy import Policy
 from bailiwick.sandbox.mounts import NOBODY, project_mount, readable, unwritable
 from bailiwick.sandbox.requirements import site_folder
 from bailiwick.sandbox.spec import Mount, Spec

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -230,3 +231,42 @@ async def test_a_mount_that_became_a_link_is_refused(sandbox: Sandbox, project) 
     data.symlink_to("/etc")
     with pytest.raises(SandboxRefused, match="has become a link, to /etc"):
         await sandbox.run(spec, Request(file="/tool/shop.py", function="look"))
+
+
+@pytest.mark.bubblewrap
+async def test_a_half_made_container_of_a_killed_host_is_ended_at_the_next_start() -> None:
+    told, say = os.pipe()
+    os.set_blocking(say, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(say, b" " * 4096)
+    os.set_blocking(say, True)
+    # bubblewrap cannot say who its first process is, and so keeps it waiting. There it is killed.
+    command = ["bwrap", "--unshare-pid", "--die-with-parent", "--info-fd", str(say), "--ro-bind", "/", "/"]
+    monitor = subprocess.Popen([*command, "true", "/bailiwick/start.py"], pass_fds=(say,))
+    await asyncio.to_thread(until, lambda: psutil.Process(monitor.pid).children())
+    (half_made,) = psutil.Process(monitor.pid).children()
+    monitor.kill()
+    monitor.wait()
+    os.close(told)
+    os.close(say)
+    assert half_made.is_running()
+    await (await open_sandbox("bubblewrap")).close()
+    await asyncio.to_thread(until, lambda: not half_made.is_running())
+
+
+@pytest.mark.docker
+async def test_an_image_that_was_removed_meanwhile_is_made_anew() -> None:
+    opened = await open_sandbox("docker")
+    asked = ask(EXHAUST, "sleep", args={"seconds": 0})
+    first = await opened.run(spec_for(EXHAUST), asked)
+    with closing(docker.from_env()) as client:
+
+        def removed() -> bool:  # once no container has it any more
+            with contextlib.suppress(docker.errors.APIError):
+                client.images.remove(first.image_digest)
+            return not [image for image in client.images.list() if image.id == first.image_digest]
+
+        await asyncio.to_thread(until, removed)
+    assert (await opened.run(spec_for(EXHAUST), asked)).value == "slept"
+    await opened.close()

@@ -16,6 +16,7 @@ from bailiwick.errors import SandboxFailed, SandboxRefused, SandboxUnavailable
 from bailiwick.sandbox.afterwards import Afterwards
 from bailiwick.sandbox.bubblewrap.command import bubblewrap_command
 from bailiwick.sandbox.bubblewrap.limits import Guard, Limiter, choose_limiter
+from bailiwick.sandbox.bubblewrap.orphans import end_orphans
 from bailiwick.sandbox.bubblewrap.pipes import PipeChannel
 from bailiwick.sandbox.conversation import Channel
 from bailiwick.sandbox.image import PythonTree, python_tree
@@ -46,8 +47,9 @@ class BubblewrapEngine:
         # The runner mounts once more in its first step; without capabilities the call then only ever fails.
         self._filter = bpf_program(also=("mount",))
         self.limiter = limiter or choose_limiter()
-        self._removal = Afterwards("bailiwick-bubblewrap-removal")
+        self._afterwards = Afterwards("bailiwick-bubblewrap-removal")
         self._closed = False
+        end_orphans()
 
     def check(self, spec: Spec) -> None:
         if spec.image != "python":
@@ -95,7 +97,7 @@ class BubblewrapEngine:
                 process_group=0,
             )
             told.close()
-            container = BubblewrapContainer(_first_process(info, process), process, self._tree.digest, self._removal)
+            container = BubblewrapContainer(_first_process(info, process), process, self._tree.digest, self._afterwards)
             try:
                 container.guard = self.limiter.guard(container.pid, spec, container.kill)
             except OSError as error:
@@ -108,7 +110,7 @@ class BubblewrapEngine:
     def close(self) -> None:
         if not self._closed:
             self._closed = True
-            self._removal.close()
+            self._afterwards.close()
 
 
 class BubblewrapContainer:
@@ -116,12 +118,12 @@ class BubblewrapContainer:
 
     guard: Guard | None = None
 
-    def __init__(self, pid: int, process: subprocess.Popen[bytes], image_digest: str, removal: Afterwards) -> None:
+    def __init__(self, pid: int, process: subprocess.Popen[bytes], image_digest: str, afterwards: Afterwards) -> None:
         assert process.stdin is not None
         assert process.stdout is not None
         assert process.stderr is not None
         self.pid, self.id, self.image_digest = pid, f"bwrap-{pid}", image_digest
-        self._process, self._removal = process, removal
+        self._process, self._afterwards = process, afterwards
         self._first = FileIO(os.pidfd_open(pid))  # a pid could be another's by the time it is killed
         self._pipes = PipeChannel(process.stdin.fileno(), process.stdout.fileno(), process.stderr.fileno())
         self._discarded = False
@@ -146,7 +148,7 @@ class BubblewrapContainer:
     def discard(self) -> None:
         if not self._discarded:
             self._discarded = True
-            self._removal.add(self._remove)
+            self._afterwards.add(self._remove)
 
     def _remove(self) -> None:
         self.kill()

@@ -16,7 +16,7 @@ from bailiwick.errors import SandboxUnavailable
 __all__ = ["API_VERSION", "EngineClient", "EngineGone", "ImageNotFound", "connect", "first_line"]
 
 API_VERSION = "1.41"
-"""Docker 20.10, the oldest that is tested; later engines speak it as well."""
+"""Docker 20.10, the oldest that is tested; what is asked of an engine is in this version's words."""
 
 _DEFAULT_HOST = "unix:///var/run/docker.sock"
 
@@ -28,7 +28,6 @@ ImageNotFound: type[Exception] = docker.errors.ImageNotFound
 class EngineClient(Protocol):
     """docker-py's ``APIClient``, as far as it is used here."""
 
-    def ping(self) -> bool: ...
     def info(self) -> dict[str, Any]: ...
     def close(self) -> None: ...
     def inspect_image(self, image: str) -> dict[str, Any]: ...
@@ -46,15 +45,10 @@ def connect(timeout: int = 30) -> EngineClient:
     """A client of the engine that ``DOCKER_HOST`` or the default socket leads to. Raises SandboxUnavailable."""
     _knock()
     try:
-        client = cast("EngineClient", cast("Any", docker).from_env(version=API_VERSION, timeout=timeout).api)
-    except EngineGone as error:  # DOCKER_HOST is no address
-        raise _unavailable(error) from None
-    try:
-        client.ping()
+        # The engine says which version it speaks: new ones refuse the old, old ones do not know the new.
+        return cast("EngineClient", cast("Any", docker).from_env(version="auto", timeout=timeout).api)
     except EngineGone as error:
-        client.close()
         raise _unavailable(error) from None
-    return client
 
 
 def _knock() -> None:

@@ -35,7 +35,7 @@ class DockerEngine:
         self._images: dict[str, Image] = {}
         self._lock = threading.Lock()
         self._runtimes = frozenset(str(name) for name in client.info().get("Runtimes") or ())
-        self._removal = Afterwards("bailiwick-docker-removal")
+        self._afterwards = Afterwards("bailiwick-docker-removal")
         self._closed = False
 
     def reconcile(self) -> list[str]:
@@ -44,7 +44,7 @@ class DockerEngine:
             found = self._client.containers(all=True, filters={"label": f"{MARK}={machine()}"})
             dead = [str(each["Id"]) for each in found if abandoned(each.get("Labels") or {})]
             for container in dead:
-                self._removal.add(partial(_remove, self._client, container))
+                self._afterwards.add(partial(_remove, self._client, container))
             return dead
         return []
 
@@ -57,6 +57,17 @@ class DockerEngine:
         self._image(spec.image)
 
     def start(self, spec: Spec) -> DockerContainer:
+        try:
+            return self._start(spec)
+        except ImageNotFound:  # somebody removed it from the engine: ours is made anew, another is missed by name
+            with self._lock:
+                self._images.pop(spec.image, None)
+        try:
+            return self._start(spec)
+        except ImageNotFound as error:
+            raise SandboxFailed(f"Docker did not start a container: {first_line(error)}") from None
+
+    def _start(self, spec: Spec) -> DockerContainer:
         image, runtime = self._image(spec.image), self._runtime(spec)
         arguments = create_arguments(
             spec,
@@ -73,18 +84,18 @@ class DockerEngine:
             # Attached before it starts, so that nothing it says is missed.
             attached = self._client.attach_socket(container, params=streams)
             self._client.start(container)
+        except ImageNotFound:
+            raise
         except EngineGone as error:
             if container:
-                self._removal.add(lambda: _remove(self._client, container))
-            if isinstance(error, ImageNotFound):
-                self._images.pop(spec.image, None)  # it was removed from the engine since; made anew by the next call
+                self._afterwards.add(partial(_remove, self._client, container))
             raise SandboxFailed(f"Docker did not start a container: {first_line(error)}") from None
-        return DockerContainer(container, image.digest, attached, self._client, self._removal)
+        return DockerContainer(container, image.digest, attached, self._client, self._afterwards)
 
     def close(self) -> None:
         if not self._closed:
             self._closed = True
-            self._removal.close()
+            self._afterwards.close()
             self._client.close()
 
     def _image(self, name: str) -> Image:
@@ -129,12 +140,12 @@ class DockerContainer:
     rlimits: Mapping[str, int] = {}
 
     def __init__(
-        self, container: str, image_digest: str, attached: Any, client: EngineClient, removal: Afterwards
+        self, container: str, image_digest: str, attached: Any, client: EngineClient, afterwards: Afterwards
     ) -> None:
         self.id, self.image_digest = container, image_digest
         self._attached = attached  # the file object keeps the connection open
         self._streams = AttachedChannel(raw_socket(attached))
-        self._client, self._removal = client, removal
+        self._client, self._afterwards = client, afterwards
         self._discarded = False
 
     @property
@@ -162,7 +173,7 @@ class DockerContainer:
             self._streams.close()
             with contextlib.suppress(OSError):
                 self._attached.close()
-            self._removal.add(lambda: _remove(self._client, self.id))
+            self._afterwards.add(partial(_remove, self._client, self.id))
 
 
 def _remove(client: EngineClient, container: str) -> None:
