@@ -104,7 +104,7 @@ class LiveAgent:
                         queue.put_nowait(event)
                 turn = await self._ended(thread, collected)
             except Exception as error:  # noqa: BLE001  told, not raised: the caller gets the calls that were made
-                turn = self._failed(thread, collected, error, opened)
+                turn = await self._failed(thread, collected, error, opened)
             turn = _stamped(turn, opened, collected, time.monotonic() - started)
             opened.set(words.turn_outcome(answer=turn.text, outcome=turn.outcome, any_new=collected.any_new))
         queue.put_nowait(Finished(turn=turn))
@@ -147,7 +147,7 @@ class LiveAgent:
     def _told(self, turn: Turn) -> Turn:
         return replace(turn, model=self.model, notice=self.notice)
 
-    def _failed(self, thread: str, collected: _Collected, error: Exception, opened: Span) -> Turn:
+    async def _failed(self, thread: str, collected: _Collected, error: Exception, opened: Span) -> Turn:
         message = str(error) if isinstance(error, BailiwickError) else f"{type(error).__name__}: {error}"
         opened.inner.record_exception(error)
         opened.fail(type(error).__name__, message)
@@ -155,7 +155,7 @@ class LiveAgent:
             path = ErrorPath(
                 agent=self.name, node="turn", tool="", error_type=type(error).__name__, exit_cause="", outcome="fatal"
             )
-            collected.saw(self.watch.saw(path, opened, message))
+            collected.saw(await asyncio.to_thread(self.watch.saw, path, opened, message))
         return self._told(Turn(agent=self.name, thread=thread, outcome="failed", error=message))
 
 

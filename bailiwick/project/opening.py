@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -56,14 +57,11 @@ class Project:
         Raises what is wrong with the project's files (ConfigError and its kind) and SandboxUnavailable; nothing is
         left running then.
         """
-        layout = Layout(root=Path(root).resolve())  # noqa: ASYNC240  once, and before anything waits
-        layout.kept.mkdir(parents=True, exist_ok=True)
         async with AsyncExitStack() as stack:
-            endpoint = phoenix_endpoint() if phoenix == "auto" else phoenix
-            watch = stack.enter_context(ErrorWatch.open(layout.errors, endpoint=endpoint))
-            tracing = stack.enter_context(configure(endpoint=endpoint, project=layout.name, spool=layout.spool))
-            # Its model and index load in a thread while the sandbox opens.
-            knowledge = stack.enter_context(Knowledge.open(layout.index))
+            # In a thread, and closed in one: a server's event loop must not wait for a disk.
+            files = ExitStack()
+            stack.push_async_callback(asyncio.to_thread, files.close)
+            layout, watch, tracing, knowledge = await asyncio.to_thread(_open_files, Path(root), phoenix, files)
             toolbox = await Toolbox.aopen(
                 layout.tools,
                 policies=layout.policies,
@@ -137,3 +135,14 @@ class Project:
         )
         graph = load_graph(self.layout, name, declared.graph)(nodes)
         return graph.compile(checkpointer=checkpointer, name=name)  # pyright: ignore[reportUnknownMemberType]  **kwargs
+
+
+def _open_files(root: Path, phoenix: str | None, stack: ExitStack) -> tuple[Layout, ErrorWatch, Tracing, Knowledge]:
+    layout = Layout(root=root.resolve())
+    layout.kept.mkdir(parents=True, exist_ok=True)
+    endpoint = phoenix_endpoint() if phoenix == "auto" else phoenix
+    watch = stack.enter_context(ErrorWatch.open(layout.errors, endpoint=endpoint))
+    tracing = stack.enter_context(configure(endpoint=endpoint, project=layout.name, spool=layout.spool))
+    # Its model and index load in a thread of their own while the sandbox opens.
+    knowledge = stack.enter_context(Knowledge.open(layout.index))
+    return layout, watch, tracing, knowledge

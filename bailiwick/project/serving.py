@@ -17,7 +17,7 @@ __all__ = ["served_graph"]
 
 Graph = CompiledStateGraph[Any, Any, Any, Any]
 
-_opened: dict[tuple[Path, int], Project] = {}
+_graphs: dict[tuple[Path, int], Graph] = {}
 _opening = asyncio.Lock()
 _kept_open = AsyncExitStack()
 
@@ -29,14 +29,14 @@ def served_graph(agent_file: str) -> Callable[[RunnableConfig], AbstractAsyncCon
     life of the process: its containers end with it, since they listen to it.
     """
     file = Path(agent_file).resolve()
-    root = file.parent.parent
 
     @asynccontextmanager
     async def graph(config: RunnableConfig) -> AsyncGenerator[Graph]:
-        key = (root, id(asyncio.get_running_loop()))
+        key = (file, id(asyncio.get_running_loop()))
         async with _opening:
-            if key not in _opened:
-                _opened[key] = await _kept_open.enter_async_context(Project.open(root))
-        yield _opened[key].graph(file.stem)
+            if key not in _graphs:
+                project = await _kept_open.enter_async_context(Project.open(file.parent.parent))
+                _graphs[key] = await asyncio.to_thread(project.graph, file.stem)
+        yield _graphs[key]
 
     return graph

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from bailiwick.definition import ToolDefinition, file_digest
 from bailiwick.errors import PolicyError, ToolDefinitionError
 from bailiwick.gate import check_tests
 from bailiwick.policy import LoadedPolicy, Policy, SandboxPolicy, check_against_schema, load_policies
-from bailiwick.sandbox import Sandbox, compile_spec, describe_tools, inside_path
+from bailiwick.sandbox import Sandbox, Spec, compile_spec, describe_tools, inside_path
 from bailiwick.toolbox.guarded_call import RegisteredTool
 
 __all__ = ["join", "register_folder"]
@@ -25,16 +26,13 @@ async def register_folder(
 
     Raises PolicyError for a tool without a policy and a policy without a tool, and all that loading either raises.
     """
-    for folder, what in ((tools, "tools"), (policies, "policies")):
-        if not folder.is_dir():
-            raise ToolDefinitionError(f"there is no folder of {what} here", file=folder, fix=f"make {folder}/")
-    loaded = load_policies(policies)
-    definitions = await _describe_all(tools, loaded, sandbox, cache)
-    _check_names(definitions, loaded, tools, policies)
-    project = _project_of(tools)
-    return [
-        join(definition, loaded[name], project=project, sandbox=sandbox) for name, definition in definitions.items()
-    ]
+    # What waits for the disk runs in threads, since a server opens its project on the loop that it serves from.
+    found = await asyncio.to_thread(_look, tools, policies, cache)
+    for each in found.files:
+        if each.described is None:
+            described = await describe_tools(sandbox, each.spec, each.file)
+            found.known[each.digest] = each.described = [_kept(tool) for tool in described]
+    return await asyncio.to_thread(_join_all, found, tools, policies, sandbox, cache)
 
 
 def join(definition: ToolDefinition, loaded: LoadedPolicy, *, project: Path, sandbox: Sandbox) -> RegisteredTool:
@@ -46,38 +44,70 @@ def join(definition: ToolDefinition, loaded: LoadedPolicy, *, project: Path, san
     return RegisteredTool(definition=definition, policy=loaded, spec=spec, inside=inside_path(definition.file))
 
 
-async def _describe_all(
-    tools: Path, policies: Mapping[str, LoadedPolicy], sandbox: Sandbox, cache: Path | None
-) -> dict[str, ToolDefinition]:
+@dataclass
+class _ToolFile:
+    """A file of tools. ``described`` None: it has to be described."""
+
+    file: Path
+    digest: str
+    spec: Spec
+    described: list[dict[str, Any]] | None
+
+
+@dataclass
+class _Found:
+    loaded: Mapping[str, LoadedPolicy]
+    files: list[_ToolFile]
+    known: dict[str, list[dict[str, Any]]]
+    """What files declare, by their digest: the cache."""
+
+
+def _look(tools: Path, policies: Path, cache: Path | None) -> _Found:
+    for folder, what in ((tools, "tools"), (policies, "policies")):
+        if not folder.is_dir():
+            raise ToolDefinitionError(f"there is no folder of {what} here", file=folder, fix=f"make {folder}/")
+    loaded = load_policies(policies)
     # A file is imported to be described, and may import what any of the policies lets its tool have.
-    wanted = sorted({name for loaded in policies.values() for name in loaded.policy.sandbox.requirements})
+    wanted = sorted({name for each in loaded.values() for name in each.policy.sandbox.requirements})
+    describing = Policy(sandbox=SandboxPolicy(requirements=tuple(wanted)))
     known = _read(cache)
-    found: dict[str, ToolDefinition] = {}
-    project = _project_of(tools)
-    for file in _files_of(tools):
+    files: list[_ToolFile] = []
+    for file in sorted(tools.glob("*.py")):
         digest = file_digest(file)
-        if (kept := known.get(digest)) is None:
-            policy = Policy(sandbox=SandboxPolicy(requirements=tuple(wanted)))
-            spec = compile_spec(policy, project=project, tool_file=file)
-            kept = known[digest] = [_kept(tool) for tool in await describe_tools(sandbox, spec, file)]
-        for tool in kept:
-            definition = ToolDefinition(**tool, file=file, digest=digest)
-            if definition.name in found:
-                other = found[definition.name].file
+        spec = compile_spec(describing, project=_project_of(tools), tool_file=file)
+        files.append(_ToolFile(file=file, digest=digest, spec=spec, described=known.get(digest)))
+    return _Found(loaded=loaded, files=files, known=known)
+
+
+def _join_all(found: _Found, tools: Path, policies: Path, sandbox: Sandbox, cache: Path | None) -> list[RegisteredTool]:
+    definitions = _definitions(found.files)
+    _check_names(definitions, found.loaded, tools, policies)
+    _write(cache, found.known)
+    project = _project_of(tools)
+    return [
+        join(definition, found.loaded[name], project=project, sandbox=sandbox)
+        for name, definition in definitions.items()
+    ]
+
+
+def _definitions(files: Iterable[_ToolFile]) -> dict[str, ToolDefinition]:
+    defined: dict[str, ToolDefinition] = {}
+    for each in files:
+        for tool in each.described or ():
+            definition = ToolDefinition(**tool, file=each.file, digest=each.digest)
+            if definition.name in defined:
+                other = defined[definition.name].file
                 raise ToolDefinitionError(
-                    f"the tool {definition.name!r} is defined in {other} as well", file=file, fix="rename one of them"
+                    f"the tool {definition.name!r} is defined in {other} as well",
+                    file=each.file,
+                    fix="rename one of them",
                 )
-            found[definition.name] = definition
-    _write(cache, known)
-    return found
+            defined[definition.name] = definition
+    return defined
 
 
 def _project_of(tools: Path) -> Path:
     return tools.resolve().parent
-
-
-def _files_of(tools: Path) -> list[Path]:
-    return sorted(tools.glob("*.py"))
 
 
 def _check_names(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -84,9 +85,20 @@ class Toolbox:
     ) -> Toolbox:
         """As ``open``, from asynchronous code. ``cache`` is a file that remembers what the tools' files declare."""
         opened = await open_sandbox(sandbox, on_progress=on_progress) if isinstance(sandbox, str) else sandbox
-        registered = await register_folder(Path(tools), Path(policies), sandbox=opened, cache=cache)
-        kept = None if ledger is None else CallLedger(Path(ledger))
-        return cls(registered, sandbox=opened, ledger=kept, watch=watch, agent=agent)
+        try:
+            registered = await register_folder(Path(tools), Path(policies), sandbox=opened, cache=cache)
+            return await asyncio.to_thread(
+                lambda: cls(
+                    registered,
+                    sandbox=opened,
+                    ledger=None if ledger is None else CallLedger(Path(ledger)),
+                    watch=watch,
+                    agent=agent,
+                )
+            )
+        except BaseException:
+            await opened.close()
+            raise
 
     @classmethod
     def of(
@@ -102,8 +114,13 @@ class Toolbox:
         SandboxUnavailable where there is no sandbox. No tools: a toolbox that offers nothing.
         """
         opened = run_sync(open_sandbox(sandbox)) if isinstance(sandbox, str) else sandbox
+        try:
+            registered = registered_in_code(tools, opened)
+        except BaseException:
+            run_sync(opened.close())
+            raise
         kept = None if ledger is None else CallLedger(Path(ledger))
-        return cls(registered_in_code(tools, opened), sandbox=opened, ledger=kept, agent=agent)
+        return cls(registered, sandbox=opened, ledger=kept, agent=agent)
 
     @property
     def sandbox(self) -> Sandbox:
