@@ -4,7 +4,7 @@
 """
 
 from bailiwick.sandbox.compile_policy import compile_spec, inside_path
-from bailiwick.sandbox.describing import describe_tools
+from bailiwick.sandbox.describe import describe_tools
 from bailiwick.sandbox.diagnosis import Finding, diagnose
 from bailiwick.sandbox.opening import Kind, open_sandbox
 from bailiwick.sandbox.scripted import ScriptedSandbox

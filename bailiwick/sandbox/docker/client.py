@@ -13,11 +13,13 @@ import requests
 
 from bailiwick.errors import SandboxUnavailable
 
-__all__ = ["API_VERSION", "EngineClient", "EngineGone", "ImageNotFound", "connect", "first_line"]
+__all__ = ["API_VERSION", "EngineClient", "EngineGone", "ImageNotFound", "connect", "first_line", "unavailable"]
 
 API_VERSION = "1.41"
 """Docker 20.10, the oldest that is tested; what is asked of an engine is in this version's words."""
 
+_CONNECTIONS = 64
+"""Kept open at most; as many as calls that may be in flight."""
 _DEFAULT_HOST = "unix:///var/run/docker.sock"
 
 EngineGone: tuple[type[Exception], ...] = (docker.errors.DockerException, requests.RequestException, OSError)
@@ -46,9 +48,10 @@ def connect(timeout: int = 30) -> EngineClient:
     _knock()
     try:
         # The engine says which version it speaks: new ones refuse the old, old ones do not know the new.
-        return cast("EngineClient", cast("Any", docker).from_env(version="auto", timeout=timeout).api)
+        client = cast("Any", docker).from_env(version="auto", timeout=timeout, max_pool_size=_CONNECTIONS)
+        return cast("EngineClient", client.api)
     except EngineGone as error:
-        raise _unavailable(error) from None
+        raise unavailable(error) from None
 
 
 def _knock() -> None:
@@ -59,10 +62,11 @@ def _knock() -> None:
             with socket.socket(socket.AF_UNIX) as door:
                 door.connect(host.removeprefix("unix://"))
         except OSError as error:
-            raise _unavailable(OSError(error.errno, error.strerror, host)) from None
+            raise unavailable(OSError(error.errno, error.strerror, host)) from None
 
 
-def _unavailable(error: BaseException) -> SandboxUnavailable:
+def unavailable(error: BaseException) -> SandboxUnavailable:
+    """The error to raise when an engine does not answer, with what would help."""
     denied = isinstance(error, PermissionError)
     return SandboxUnavailable(
         f"no Docker Engine answers: {first_line(error)}",

@@ -13,7 +13,7 @@ from bailiwick.errors import SandboxFailed, SandboxRefused
 from bailiwick.sandbox.afterwards import Afterwards
 from bailiwick.sandbox.conversation import Channel
 from bailiwick.sandbox.docker.channel import AttachedChannel, raw_socket
-from bailiwick.sandbox.docker.client import EngineClient, EngineGone, ImageNotFound, first_line
+from bailiwick.sandbox.docker.client import EngineClient, EngineGone, ImageNotFound, first_line, unavailable
 from bailiwick.sandbox.docker.flags import create_arguments
 from bailiwick.sandbox.docker.image import Image, ensure_python_image, find_image
 from bailiwick.sandbox.ownership import MARK, abandoned, machine, owner_labels
@@ -34,7 +34,10 @@ class DockerEngine:
         self._on_progress = on_progress
         self._images: dict[str, Image] = {}
         self._lock = threading.Lock()
-        self._runtimes = frozenset(str(name) for name in client.info().get("Runtimes") or ())
+        try:
+            self._runtimes = frozenset(str(name) for name in client.info().get("Runtimes") or ())
+        except EngineGone as error:
+            raise unavailable(error) from None
         self._afterwards = Afterwards("bailiwick-docker-removal")
         self._closed = False
 
@@ -77,7 +80,7 @@ class DockerEngine:
             labels=owner_labels(spec.digest),
             runtime=runtime,
         )
-        container = ""
+        container, attached = "", None
         try:
             container = str(self._client.create_container(**arguments)["Id"])
             streams = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
@@ -87,6 +90,8 @@ class DockerEngine:
         except ImageNotFound:
             raise
         except EngineGone as error:
+            if attached is not None:
+                attached.close()
             if container:
                 self._afterwards.add(partial(_remove, self._client, container))
             raise SandboxFailed(f"Docker did not start a container: {first_line(error)}") from None
