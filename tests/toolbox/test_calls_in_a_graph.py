@@ -17,7 +17,7 @@ from langgraph.types import Command
 
 from bailiwick import Session, Toolbox, tools_condition
 from bailiwick.testing import ScriptedModel
-from bailiwick.toolbox import record_of
+from bailiwick.toolbox import pending_calls, record_of
 
 Build = Callable[..., Any]
 LEAD = {"user_id": "mara", "roles": ["lead"]}
@@ -377,6 +377,15 @@ def test_a_question_is_asked_and_answered_in_a_synchronous_graph_too(
     state = graph.invoke(Command(resume={question.id: answer}), CONFIG)
     assert outcomes(state) == [("refund", "ask", "ok")]
     assert shop.ran == [("refund", "O-1", Decimal(80))]
+
+
+def test_only_calls_without_an_answer_are_pending(asks: Any) -> None:
+    both = asks(("lookup", {"order": "O-1"}), ("lookup", {"order": "O-2"}))
+    answered = ToolMessage("x", tool_call_id="call-1")
+    assert [call["id"] for call in pending_calls({"messages": [both, answered]})] == ["call-2"]
+    assert [call["id"] for call in pending_calls([both])] == ["call-1", "call-2"]
+    assert pending_calls({"messages": [both, answered, HumanMessage("x"), AIMessage("y")]}) == []
+    assert pending_calls({"messages": []}) == pending_calls({}) == []
 
 
 def test_the_last_message_without_calls_ends_the_graph() -> None:

@@ -89,9 +89,24 @@ async def test_a_call_that_came_back_is_replayed_and_not_run_again(
     assert shop.ran == [("lookup", "O-1")]
 
 
-@pytest.mark.parametrize(("answer", "runs", "outcome"), [("approve", 2, "ok"), ("reject", 1, "unknown_outcome")])
+@pytest.mark.parametrize(
+    ("answer", "role", "runs", "outcome"),
+    [
+        ("approve", "lead", 2, "ok"),
+        ("reject", "lead", 1, "unknown_outcome"),
+        ("approve", "somebody", 1, "unknown_outcome"),
+    ],
+)
 async def test_a_write_that_never_came_back_is_asked_about(
-    open_toolbox: Any, shop: Any, asks: Any, tmp_path: Path, cut_power: Any, answer: str, runs: int, outcome: str
+    open_toolbox: Any,
+    shop: Any,
+    asks: Any,
+    tmp_path: Path,
+    cut_power: Any,
+    answer: str,
+    role: str,
+    runs: int,
+    outcome: str,
 ) -> None:
     model = ScriptedModel(asks(("refund", {"order": "O-1", "amount": 80})), "done")
     async with AsyncSqliteSaver.from_conn_string(str(tmp_path / "state.db")) as saver:
@@ -106,7 +121,7 @@ async def test_a_write_that_never_came_back_is_asked_about(
         graph = build(open_toolbox(), model, saver)
         (question,) = (await graph.ainvoke(None, CONFIG))["__interrupt__"]
         assert "never came back" in question.value["action_requests"][0]["description"]
-        resumed = {"decisions": [{"type": answer, "by": {"user_id": "mara", "roles": ["lead"]}}]}
+        resumed = {"decisions": [{"type": answer, "by": {"user_id": "mara", "roles": [role]}}]}
         state = await graph.ainvoke(Command(resume={question.id: resumed}), CONFIG)
     assert records(state)[0].outcome == outcome
     assert len(shop.ran) == runs
@@ -196,8 +211,9 @@ async def test_an_answer_that_comes_too_late_is_a_no(open_toolbox: Any, shop: An
     assert shop.ran == []
 
 
+@pytest.mark.parametrize(("second", "outcome", "runs"), [(APPROVED, "ok", 1), ({"decisions": []}, "rejected", 0)])
 async def test_without_a_ledger_a_restart_asks_once_more_and_takes_no_old_answer(
-    open_toolbox: Any, shop: Any, asks: Any, tmp_path: Path
+    open_toolbox: Any, shop: Any, asks: Any, tmp_path: Path, second: Any, outcome: str, runs: int
 ) -> None:
     model = ScriptedModel(asks(("refund", {"order": "O-1", "amount": 80})), "done")
     async with AsyncSqliteSaver.from_conn_string(str(tmp_path / "state.db")) as saver:
@@ -206,8 +222,30 @@ async def test_without_a_ledger_a_restart_asks_once_more_and_takes_no_old_answer
         state = await graph.ainvoke(Command(resume=APPROVED), CONFIG)
         (question,) = state["__interrupt__"]
         assert shop.ran == []
-        state = await graph.ainvoke(Command(resume={question.id: APPROVED}), CONFIG)
-    assert records(state)[0].outcome == "ok"
+        state = await graph.ainvoke(Command(resume={question.id: second}), CONFIG)
+    assert records(state)[0].outcome == outcome
+    assert len(shop.ran) == runs
+
+
+async def test_an_approved_call_that_came_back_is_not_asked_about_again(
+    open_toolbox: Any, shop: Any, asks: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = guarded.reply
+
+    def die(*args: Any) -> Any:
+        monkeypatch.setattr(guarded, "reply", real)
+        raise PowerCut
+
+    model = ScriptedModel(asks(("refund", {"order": "O-1", "amount": 80})), "done")
+    async with AsyncSqliteSaver.from_conn_string(str(tmp_path / "state.db")) as saver:
+        graph = build(open_toolbox(), model, saver)
+        (question,) = (await graph.ainvoke(start(), CONFIG))["__interrupt__"]
+        monkeypatch.setattr(guarded, "reply", die)
+        with pytest.raises(PowerCut):
+            await graph.ainvoke(Command(resume={question.id: APPROVED}), CONFIG, durability="sync")
+        state = await build(open_toolbox(), model, saver).ainvoke(None, CONFIG)
+    (record,) = records(state)
+    assert (record.outcome, record.replayed, record.approved_by) == ("ok", True, "mara")
     assert len(shop.ran) == 1
 
 
