@@ -3,9 +3,9 @@
     python -m benchmarks.turns [--turns 100] [--json]
 
 The model is a function and the tool gives a constant, so that what is left is the frameworks' own time. Plain is
-``create_agent`` with the tool in this process and no tracing. Bailiwick is the shipped graph with gate, ledger, spans to
-an in-memory exporter and a scripted sandbox (a container's own time is measured in benchmarks/calls.py, later). Turns of
-the two alternate, so that a busy machine slows both.
+``create_agent`` with the tool in this process and no tracing. Bailiwick is the shipped graph with gate, ledger, spans
+to an in-memory exporter and a scripted sandbox, since a container's own time is another matter. Turns of the two
+alternate, so that a busy machine slows both.
 """
 
 from __future__ import annotations
