@@ -7,7 +7,8 @@ import threading
 from pathlib import Path
 
 from bailiwick.errors import EmbedderMismatch
-from bailiwick.retrieval.embedder import Embedder, Vectors, make_embedder
+from bailiwick.retrieval.embedder import Embedder, Vectors
+from bailiwick.retrieval.make_embedder import make_embedder
 from bailiwick.retrieval.store import Store
 from bailiwick.retrieval.vector_index import VectorIndex, mismatch
 
