@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bailiwick.errors import PolicyError
 from bailiwick.gate.decide import decide
-from bailiwick.gate.verdict import Allow, Ask, Call, Context, Deny, PastCall, Verdict
+from bailiwick.gate.verdict import Allow, Call, Context, PastCall, Verdict
 from bailiwick.policy import InlineTest, LoadedPolicy
 
 __all__ = ["check_tests"]
@@ -14,7 +14,7 @@ def check_tests(loaded: LoadedPolicy) -> None:
     """Raise PolicyError for the first inline test that does not come out as its author expects. No tests: nothing."""
     for n, test in enumerate(loaded.policy.tests):
         verdict = _run(test, loaded)
-        if (got := _word(verdict)) != test.expect:
+        if (got := verdict.decision) != test.expect:
             raise _failed(loaded, n, "expect", f"expected {test.expect}, got {got}{_by(verdict)}")
         if test.because is not None and not _is_because(test.because, verdict):
             expected = f"{got} because of {test.because!r}"
@@ -25,16 +25,6 @@ def _run(test: InlineTest, loaded: LoadedPolicy) -> Verdict:
     past = tuple(PastCall(tool=each.tool, args=each.args, ok=each.ok) for each in test.after)
     context = Context(session=test.session, past=past, untrusted=("a test",) if test.untrusted else ())
     return decide(Call(id="test", tool=loaded.policy.tool, agent=test.agent, args=test.args), loaded, context)
-
-
-def _word(verdict: Verdict) -> str:
-    match verdict:
-        case Allow():
-            return "allow"
-        case Ask():
-            return "ask"
-        case Deny():
-            return "deny"
 
 
 def _is_because(because: str, verdict: Verdict) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 from bailiwick.policy.model import Approval
 
@@ -47,6 +47,8 @@ class Context:
 class Allow:
     """The call may run."""
 
+    decision: ClassVar[Literal["allow"]] = "allow"
+
     rule: str
     reason: str
     where: str = ""
@@ -55,6 +57,8 @@ class Allow:
 @dataclass(frozen=True, kw_only=True)
 class Ask:
     """The call may run once a person has said yes."""
+
+    decision: ClassVar[Literal["ask"]] = "ask"
 
     rule: str
     reason: str
@@ -70,6 +74,8 @@ class Deny:
 
     ``reason`` is for the operator and the trace, ``advice`` for the model: what it may do instead, nothing internal.
     """
+
+    decision: ClassVar[Literal["deny"]] = "deny"
 
     reason: str
     rule: str | None = None

@@ -27,7 +27,7 @@ from bailiwick.toolbox.approval import approval_request, unknown_outcome_request
 from bailiwick.toolbox.arguments import schema_problem
 from bailiwick.toolbox.asking import Asking, AskPerson
 from bailiwick.toolbox.history import context_of, message_prefix, request_id
-from bailiwick.toolbox.outcomes import decided, decision_word, denied, kept, ran, rejected, told, why_failed
+from bailiwick.toolbox.outcomes import decided, denied, kept, ran, rejected, told, why_failed
 from bailiwick.toolbox.record import CallRecord
 from bailiwick.toolbox.reply import reply
 from bailiwick.tracing import ErrorPath, ErrorWatch, Span, add_inside_spans, current_traceparent, span
@@ -139,10 +139,9 @@ class GuardedCall:
         with span("policy", "GUARDRAIL") as opened:
             verdict = decide(call, tool.policy, context)
             opened.inner.update_name(f"policy {verdict.rule or 'default'}")
-            decision = decision_word(verdict)
             opened.set(
                 words.policy_decision(
-                    decision=decision,
+                    decision=verdict.decision,
                     rule=verdict.rule or "",
                     reason=verdict.reason,
                     where=verdict.where,

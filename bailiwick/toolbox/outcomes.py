@@ -6,33 +6,23 @@ import re
 from dataclasses import replace
 from typing import Literal
 
-from bailiwick.gate import Allow, Ask, Deny, Verdict
+from bailiwick.gate import Allow, Deny, Verdict
 from bailiwick.ledger import Finished
 from bailiwick.sandbox import Result
 from bailiwick.toolbox.approval import Answer
 from bailiwick.toolbox.record import CallOutcome, CallRecord
 from bailiwick.toolbox.reply import fence, result_text
 
-__all__ = ["decided", "decision_word", "denied", "kept", "ran", "rejected", "told", "why_failed"]
+__all__ = ["decided", "denied", "kept", "ran", "rejected", "told", "why_failed"]
 
 _LONGEST = 2000
 """Characters kept of a failure's message."""
 
 
-def decision_word(verdict: Verdict) -> Literal["allow", "ask", "deny"]:
-    match verdict:
-        case Allow():
-            return "allow"
-        case Ask():
-            return "ask"
-        case Deny():
-            return "deny"
-
-
 def decided(record: CallRecord, verdict: Verdict) -> CallRecord:
     return replace(
         record,
-        decision=decision_word(verdict),
+        decision=verdict.decision,
         rule=verdict.rule or "",
         reason=verdict.reason,
         where=verdict.where,
