@@ -5,31 +5,25 @@ from __future__ import annotations
 import json
 import os
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import typer
 
 from bailiwick.cli.options import AsJson, ProjectFolder, told_errors
+from bailiwick.finding import Finding
 
 __all__ = ["doctor"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Finding:
-    """One thing that was looked at. Empty ``fix``: there is nothing to do."""
-
-    name: str
-    ok: bool
-    detail: str
-    fix: str = ""
 
 
 def doctor(project: ProjectFolder = None, as_json: AsJson = False) -> None:
     """Say what is here: engine, bubblewrap, runtimes, Phoenix, model and project; exit 1 when no tool could run."""
     with told_errors():
-        findings = [*_sandboxes(), *_phoenix(), _model(), *_project(project)]
+        from bailiwick.sandbox import diagnose
+        from bailiwick.tracing import diagnose_phoenix
+
+        findings = [*diagnose(), *diagnose_phoenix(), _model(), *_project(project)]
     usable = any(found.ok for found in findings if found.name in ("docker", "bubblewrap"))
     if as_json:
         document: dict[str, Any] = {"ok": usable, "findings": [asdict(found) for found in findings]}
@@ -53,18 +47,6 @@ def _print(findings: list[Finding], usable: bool) -> None:
     console.print(table)
     if not usable:
         console.print("[red]no sandbox is here, so no tool may run[/]")
-
-
-def _sandboxes() -> list[Finding]:
-    from bailiwick.sandbox import diagnose
-
-    return [Finding(name=found.name, ok=found.ok, detail=found.detail, fix=found.fix) for found in diagnose()]
-
-
-def _phoenix() -> list[Finding]:
-    from bailiwick.tracing import diagnose_phoenix
-
-    return [Finding(name=found.name, ok=found.ok, detail=found.detail, fix=found.fix) for found in diagnose_phoenix()]
 
 
 def _model() -> Finding:

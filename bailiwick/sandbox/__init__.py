@@ -5,14 +5,13 @@
 
 from bailiwick.sandbox.compile_policy import compile_spec, inside_path
 from bailiwick.sandbox.describe import describe_tools
-from bailiwick.sandbox.diagnosis import Finding, diagnose
+from bailiwick.sandbox.diagnosis import diagnose
 from bailiwick.sandbox.opening import Kind, open_sandbox
 from bailiwick.sandbox.scripted import ScriptedSandbox
 from bailiwick.sandbox.spec import ExitCause, Mount, Request, Result, Sandbox, Spec, ToolFailure
 
 __all__ = [
     "ExitCause",
-    "Finding",
     "Kind",
     "Mount",
     "Request",

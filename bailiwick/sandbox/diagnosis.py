@@ -4,26 +4,16 @@ from __future__ import annotations
 
 import os
 import subprocess
-from dataclasses import dataclass
 from typing import Any
 
 from bailiwick.errors import SandboxError
+from bailiwick.finding import Finding
 from bailiwick.sandbox.bubblewrap import BubblewrapEngine, choose_limiter, find_bubblewrap
 from bailiwick.sandbox.docker import EngineGone, connect
 from bailiwick.sandbox.opening import prove
 from bailiwick.sandbox.seccomp import bpf_program
 
-__all__ = ["Finding", "diagnose"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Finding:
-    """One thing that was looked at. Empty ``fix``: there is nothing to do."""
-
-    name: str
-    ok: bool
-    detail: str
-    fix: str = ""
+__all__ = ["diagnose"]
 
 
 def diagnose() -> list[Finding]:

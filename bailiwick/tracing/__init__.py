@@ -1,7 +1,7 @@
 """Spans in OpenInference and GenAI words, error paths, and Phoenix, which shows both."""
 
 from bailiwick.tracing.configure import Tracing, configure
-from bailiwick.tracing.diagnosis import PhoenixFinding, diagnose_phoenix
+from bailiwick.tracing.diagnosis import diagnose_phoenix
 from bailiwick.tracing.error_path import ErrorPath
 from bailiwick.tracing.error_store import ErrorStore, KnownPath
 from bailiwick.tracing.error_watch import ErrorWatch, Sighting
@@ -16,7 +16,6 @@ __all__ = [
     "ErrorWatch",
     "Kind",
     "KnownPath",
-    "PhoenixFinding",
     "PhoenixServer",
     "Sighting",
     "Span",
