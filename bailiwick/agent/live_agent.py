@@ -17,7 +17,7 @@ from langgraph.types import Command, Interrupt
 from bailiwick.agent.declaration import Agent
 from bailiwick.agent.events import Called, Event, Finished, Question, Retrieved, Token, Turn
 from bailiwick.agent.question import check_question
-from bailiwick.errors import BailiwickError
+from bailiwick.errors import BailiwickError, InputRefused
 from bailiwick.graph import State
 from bailiwick.resilience import deadline
 from bailiwick.toolbox import CallRecord, Session, session_values
@@ -45,7 +45,7 @@ class LiveAgent:
     async def resume(
         self, answers: Mapping[str, Mapping[str, Any]], *, thread: str, session: Session | None = None
     ) -> Turn:
-        """Answer the questions a turn waits for, by their ids, and finish it.
+        """Answer the questions a turn waits for, by their ids, and finish it. Raises InputRefused for another id.
 
         An answer is ``{"type": "approve" | "reject", "message"?, "by"?: {"user_id", "roles"}}``.
         """
@@ -57,12 +57,21 @@ class LiveAgent:
         given = {"messages": [HumanMessage(text)]}
         return self._events(given, text, thread, session or Session())
 
-    def stream_resumed(
+    async def stream_resumed(
         self, answers: Mapping[str, Mapping[str, Any]], *, thread: str, session: Session | None = None
     ) -> AsyncGenerator[Event]:
         """As ``resume``, event by event."""
+        waiting = {question.id for question in await self.waiting(thread)}
+        if unknown := sorted(set(answers) - waiting):
+            # Resuming with it would run nothing and give the last answer again, as if that were what came of it.
+            raise InputRefused(
+                f"no question {unknown[0]!r} waits in the thread {thread!r} (waiting: {', '.join(waiting) or 'none'})",
+                fix="answer one that waits; a question is gone once it was answered or the conversation went on",
+            )
         given: Command[Any] = Command(resume={key: {"decisions": [dict(value)]} for key, value in answers.items()})
-        return self._events(given, "", thread, session or Session())
+        async with aclosing(self._events(given, "", thread, session or Session())) as events:
+            async for event in events:
+                yield event
 
     async def waiting(self, thread: str) -> list[Question]:
         """The questions this thread waits for. Empty: none."""

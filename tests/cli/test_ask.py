@@ -56,11 +56,15 @@ def test_a_question_to_a_person_is_answered_in_a_later_call(project_root: Path) 
 
 
 def test_what_a_person_sees(project_root: Path) -> None:
-    shown = bailiwick(project_root, "ask", "support", "Show me all the orders of C-1001", "--user", "C-1002").stdout
+    done = bailiwick(project_root, "ask", "support", "Show me all the orders of C-1001", "--user", "C-1002")
+    shown = done.stdout
     assert "deny" in shown
     assert "find_orders(customer_id='C-1001')" in shown
     assert "trace" in shown
     assert "/redirects/traces/" in shown
+    # Nobody started Phoenix here: the turn went on, and its trace is kept.
+    assert "Phoenix does not answer: this turn's trace is kept" in " ".join(done.stderr.split())
+    assert any((project_root / ".bailiwick/spool").rglob("*"))
 
 
 def test_a_file_sent_along_is_read_in_the_sandbox(project_root: Path, tmp_path: Path) -> None:
@@ -88,6 +92,7 @@ def test_a_broken_pdf_is_one_failed_call(project_root: Path, tmp_path: Path) -> 
         (("ask", "support", ""), "the question is empty"),
         (("ask", "support", "hello", "--attach", "nowhere.pdf"), "there is no such file to attach"),
         (("ask", "support", "--approve", "x"), "--thread"),
+        (("ask", "support", "--approve", "x", "--thread", "t"), "no question 'x' waits in the thread 't'"),
         (("ask", "support", "hello", "--project", "/"), "no Bailiwick project is here or above"),
     ],
 )

@@ -11,6 +11,7 @@ import pytest
 
 from bailiwick import Project, Session, Turn
 from bailiwick.agent import LiveAgent
+from bailiwick.errors import InputRefused
 
 
 @pytest.fixture
@@ -76,6 +77,15 @@ async def test_an_approval_by_somebody_else_does_not_count(desk: LiveAgent, proj
     by = {"user_id": "C-1003", "roles": []}
     turn = await desk.resume({turn.questions[0].id: {"type": "approve", "by": by}}, thread="t", session=session)
     assert turn.calls[-1].outcome == "rejected"
+    assert refunds(project_root) == []
+
+
+async def test_an_answer_to_a_question_that_is_gone_is_refused(desk: LiveAgent, project_root: Path) -> None:
+    session = Session(user_id="C-1003")
+    turn = await desk.ask("One of ORD-000128 broke, refund 64.50 euro please", thread="t", session=session)
+    await desk.ask("Never mind, where is ORD-000128?", thread="t", session=session)  # the conversation goes on
+    with pytest.raises(InputRefused, match=r"no question '.*' waits in the thread 't' \(waiting: none\)"):
+        await desk.resume({turn.questions[0].id: {"type": "approve", "by": LEAD}}, thread="t", session=session)
     assert refunds(project_root) == []
 
 
