@@ -9,7 +9,7 @@ import pytest
 from bailiwick.policy.regex_reach import regex_problem
 
 KEEPS_BUSY = [
-    "(a+)+", "([a-z]+)*", "(a|aa)*", "(a|a?)+", "(a?){50}", "((a+))+", "(x(a+)+)*", "([a-z]{1,80}){1,80}",
+    "(a+)+", "(x+)+y", "([a-z]+)*", "(a|aa)*", "(a|a?)+", "(a?){50}", "((a+))+", "(x(a+)+)*", "([a-z]{1,80}){1,80}",
     "(.+,)*x", "(a|)+", "([a-z]+ ?)+", ".*a.*b.*", "(?:[a-z]*)*", "(?=(a+)+b)x", "([^,]+,?)+x",
 ]  # fmt: skip
 FINE = [
