@@ -15,9 +15,21 @@ if TYPE_CHECKING:
     from bailiwick.gate import Allow, Ask, Deny
     from bailiwick.graph import Nodes, State
     from bailiwick.models import FunctionModel
-    from bailiwick.policy import Policy, Rule, SandboxPolicy
+    from bailiwick.policy import (
+        Approval,
+        ArgRule,
+        Files,
+        InlineTest,
+        Limits,
+        Network,
+        Output,
+        Policy,
+        Preceding,
+        Rule,
+        SandboxPolicy,
+    )
     from bailiwick.project import Project, served_graph
-    from bailiwick.toolbox import Session, Toolbox, tool, tools_condition
+    from bailiwick.toolbox import Session, Toolbox, idempotency_key, secret, tool, tools_condition
     from bailiwick.tracing import span
 
 __version__ = "0.1.0"
@@ -25,13 +37,21 @@ __version__ = "0.1.0"
 __all__ = [
     "Agent",
     "Allow",
+    "Approval",
+    "ArgRule",
     "Ask",
     "BailiwickError",
     "Deny",
+    "Files",
     "FunctionModel",
+    "InlineTest",
+    "Limits",
     "LiveAgent",
+    "Network",
     "Nodes",
+    "Output",
     "Policy",
+    "Preceding",
     "Project",
     "Rule",
     "SandboxPolicy",
@@ -39,6 +59,8 @@ __all__ = [
     "State",
     "Toolbox",
     "Turn",
+    "idempotency_key",
+    "secret",
     "served_graph",
     "span",
     "tool",
@@ -48,13 +70,21 @@ __all__ = [
 _ROOMS = {
     "Agent": "agent",
     "Allow": "gate",
+    "Approval": "policy",
+    "ArgRule": "policy",
     "Ask": "gate",
     "BailiwickError": "errors",
     "Deny": "gate",
+    "Files": "policy",
     "FunctionModel": "models",
+    "InlineTest": "policy",
+    "Limits": "policy",
     "LiveAgent": "agent",
+    "Network": "policy",
     "Nodes": "graph",
+    "Output": "policy",
     "Policy": "policy",
+    "Preceding": "policy",
     "Project": "project",
     "Rule": "policy",
     "SandboxPolicy": "policy",
@@ -62,6 +92,8 @@ _ROOMS = {
     "State": "graph",
     "Toolbox": "toolbox",
     "Turn": "agent",
+    "idempotency_key": "toolbox",
+    "secret": "toolbox",
     "served_graph": "project",
     "span": "tracing",
     "tool": "toolbox",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]  # demo/ and the fixtures of tests/ are no installed packages
 
+from bailiwick.testing import forbid_model_requests  # noqa: E402
 from demo.shop import make_shop  # noqa: E402
 
 pytest_plugins = ["real_phoenix"]
@@ -34,9 +36,20 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 @pytest.fixture(autouse=True)
-def no_model_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("BAILIWICK_MODEL", "BAILIWICK_MODEL_BASE_URL", "PHOENIX_COLLECTOR_ENDPOINT", "BAILIWICK_SANDBOX"):
+def nothing_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No model of the developer's, and no spans into a Phoenix that happens to run: nobody listens on port 9."""
+    for name in ("BAILIWICK_MODEL", "BAILIWICK_MODEL_BASE_URL", "BAILIWICK_SANDBOX", "BAILIWICK_PROJECT"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PHOENIX_COLLECTOR_ENDPOINT", "http://127.0.0.1:9")
+
+
+@pytest.fixture(autouse=True)
+def no_real_model(request: pytest.FixtureRequest) -> Iterator[None]:
+    if request.node.get_closest_marker("names_outside"):
+        yield
+        return
+    with forbid_model_requests():
+        yield
 
 
 @pytest.fixture(

@@ -23,7 +23,10 @@ __all__ = ["up"]
 def up(
     project: ProjectFolder = None,
     sandbox: SandboxKind = "auto",
-    port: Annotated[int, typer.Option(help="Where Phoenix listens, on this machine only.")] = 6006,
+    port: Annotated[
+        int | None,
+        typer.Option(help="Where Phoenix listens on this machine; PHOENIX_COLLECTOR_ENDPOINT or 6006 when not given."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Start Phoenix and keep it running; make the sandbox's image; take in the knowledge. Ctrl-C stops it cleanly."""
@@ -36,7 +39,8 @@ def up(
         layout = Layout(root=find_root(project))
         console = Console(stderr=True, quiet=as_json, highlight=False)
         stopped = _Stop()
-        with PhoenixServer.start(layout.phoenix, endpoint=phoenix_endpoint(port)) as phoenix:
+        endpoint = phoenix_endpoint() if port is None else f"http://127.0.0.1:{port}"
+        with PhoenixServer.start(layout.phoenix, endpoint=endpoint) as phoenix:
             kind = asyncio.run(_prepare(layout, console, sandbox=sandbox))
             phoenix.wait_ready(timeout=120, on_progress=console.print)
             ready = {"phoenix": phoenix.endpoint, "sandbox": kind, "project": str(layout.root)}

@@ -3,6 +3,7 @@
 from bailiwick.toolbox.agent_tools import AgentTools
 from bailiwick.toolbox.guarded_call import CallSite, RegisteredTool
 from bailiwick.toolbox.in_code import tool
+from bailiwick.toolbox.inside_only import idempotency_key, secret
 from bailiwick.toolbox.node import pending_calls, tool_node, tools_condition
 from bailiwick.toolbox.record import CallRecord, record_of
 from bailiwick.toolbox.session import Session, session_values
@@ -15,8 +16,10 @@ __all__ = [
     "RegisteredTool",
     "Session",
     "Toolbox",
+    "idempotency_key",
     "pending_calls",
     "record_of",
+    "secret",
     "session_values",
     "tool",
     "tool_node",

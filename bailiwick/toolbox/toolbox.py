@@ -97,7 +97,8 @@ class Toolbox:
                 )
             )
         except BaseException:
-            await opened.close()
+            if opened is not sandbox:
+                await opened.close()
             raise
 
     @classmethod
@@ -117,7 +118,8 @@ class Toolbox:
         try:
             registered = registered_in_code(tools, opened)
         except BaseException:
-            run_sync(opened.close())
+            if opened is not sandbox:
+                run_sync(opened.close())
             raise
         kept = None if ledger is None else CallLedger(Path(ledger))
         return cls(registered, sandbox=opened, ledger=kept, agent=agent)

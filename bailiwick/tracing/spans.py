@@ -84,7 +84,7 @@ class Span:
 @contextmanager
 def span(
     name: str,
-    kind: Kind,
+    kind: Kind = "CHAIN",
     attributes: Mapping[str, Any] | None = None,
     *,
     control_flow: tuple[type[BaseException], ...] = (),

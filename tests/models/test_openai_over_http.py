@@ -196,6 +196,7 @@ async def test_the_key_is_sent_and_a_server_of_ones_own_needs_none(
     assert served.keys == ["Bearer none", "Bearer sk-mine"]
 
 
+@pytest.mark.names_outside
 @pytest.mark.parametrize(
     ("name", "says"),
     [

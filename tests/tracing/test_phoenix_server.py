@@ -85,12 +85,14 @@ def test_a_port_that_something_else_has_is_one_clear_error(tmp_path: Path) -> No
 
 
 def test_where_phoenix_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PHOENIX_COLLECTOR_ENDPOINT")
     assert phoenix_endpoint() == "http://127.0.0.1:6006"
     assert phoenix_endpoint(7007) == "http://127.0.0.1:7007"
     monkeypatch.setenv("PHOENIX_COLLECTOR_ENDPOINT", "https://phoenix.example/v1/traces/ ")
     assert phoenix_endpoint(7007) == "https://phoenix.example"
 
 
+@pytest.mark.names_outside
 def test_a_phoenix_elsewhere_is_waited_for_and_never_started(tmp_path: Path) -> None:
     with PhoenixServer.start(tmp_path, endpoint="http://phoenix.invalid:6006") as server:
         assert not server.ours
