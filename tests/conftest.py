@@ -16,7 +16,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]  # demo/ and the fixtures of tes
 from bailiwick.testing import forbid_model_requests  # noqa: E402
 from demo.shop import make_shop  # noqa: E402
 
-pytest_plugins = ["real_phoenix"]
+pytest_plugins = ["local_openai", "real_phoenix"]
 
 PARTS = ("docker", "bubblewrap", "browser")
 WITHOUT = {name.strip() for name in os.environ.get("BAILIWICK_TEST_WITHOUT", "").split(",") if name.strip()}

@@ -74,7 +74,7 @@ async def test_tokens_stream_through_a_node(serve: Any, reply: Any) -> None:
     tokens = [
         part.text async for part, _ in app.astream(given, stream_mode="messages") if isinstance(part, AIMessageChunk)
     ]
-    assert [token for token in tokens if token] == ["one", "two", "three"]
+    assert [token for token in tokens if token] == ["one ", "two ", "three"]
     assert served.asked[0]["stream"] is True
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -114,7 +115,7 @@ def _completion(reply: Reply) -> dict[str, Any]:
 def _events(reply: Reply) -> bytes:
     base = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 0, "model": "served"}
     pieces: list[dict[str, Any]] = [{"role": "assistant", "content": ""}]
-    pieces += [{"content": word} for word in reply.text.split(" ") if word]
+    pieces += [{"content": word} for word in re.findall(r"\S+\s*", reply.text)]
     pieces += [{"tool_calls": _message(reply)["tool_calls"]}] if reply.calls else []
     finish = "tool_calls" if reply.calls else "stop"
     chunks = [{**base, "choices": [{"index": 0, "delta": piece, "finish_reason": None}]} for piece in pieces]
