@@ -112,7 +112,7 @@ async def one_message(
         by = {"user_id": message.approver.user_id, "roles": list(message.approver.roles)}
         answers = {}
         for question in turn.questions:
-            show_question(console, question, [f"role:{role}" for role in message.approver.roles])
+            show_question(console, question)
             console.print(f"  [green]{message.approver.decision}d[/] by {message.approver.user_id}")
             answers[question.id] = {"type": message.approver.decision, "by": by}
         events = live.stream_resumed(answers, thread=thread, session=session)

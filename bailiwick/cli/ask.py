@@ -102,7 +102,10 @@ async def _ask(
                 for question in turn.questions:
                     show_question(console, question)
                     console.print(
-                        f"         bailiwick ask {agent} --thread {thread} --approve {question.id}", soft_wrap=True
+                        f"         bailiwick ask {agent}{f' --user {user}' if user else ''} --thread {thread}"
+                        f" --approve {question.id}  (or --reject; --role ROLE says what you are)",
+                        style="dim",
+                        soft_wrap=True,
                     )
                 show_turn(console, turn, project.tracing.trace_link(turn.trace_id))
                 console.print(f"  thread {thread}", style="dim")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
@@ -27,12 +27,10 @@ def show_event(console: Console, event: Event) -> None:
             pass
 
 
-def show_question(console: Console, question: Question, who: Sequence[str] = ()) -> None:
+def show_question(console: Console, question: Question) -> None:
     """Print what waits for a person."""
     console.print(f"  [yellow]ask[/]    {_call(question.tool, question.args)}")
-    console.print(
-        f"         waits for a person{' (' + ' or '.join(who) + ')' if who else ''}: {escape(question.reason)}"
-    )
+    console.print(f"         waits for a person: {escape(question.reason)}")
 
 
 def show_turn(console: Console, turn: Turn, link: str = "") -> None:

@@ -23,9 +23,10 @@ class Answer:
 
 
 def approval_request(call: Call, verdict: Ask) -> HITLRequest:
-    """One question about one call. Arguments the policy wants shown come first."""
+    """One question about one call, with who may answer it. Arguments the policy wants shown come first."""
     shown = {name: call.args[name] for name in verdict.approval.show if name in call.args}
-    return _request(call, {**shown, **call.args}, verdict.reason)
+    who = f" ({' or '.join(verdict.approval.by)} may approve)" if verdict.approval.by else ""
+    return _request(call, {**shown, **call.args}, verdict.reason + who)
 
 
 def unknown_outcome_request(call: Call, begun: str) -> HITLRequest:
