@@ -69,18 +69,26 @@ class Weighing:
 
     def __init__(self, index: sqlite3.Connection, question: str) -> None:
         self._stemmer = sqlite3.connect(":memory:")
+        try:
+            self.weights = self._weigh(index, question)
+        except BaseException:  # a broken index: nobody gets this object, so nobody could close it
+            self._stemmer.close()
+            raise
+
+    def close(self) -> None:
+        self._stemmer.close()
+
+    def _weigh(self, index: sqlite3.Connection, question: str) -> dict[str, float]:
         self._stemmer.execute(
             "CREATE VIRTUAL TABLE texts USING fts5 (text, tokenize = 'porter unicode61 remove_diacritics 2')"
         )
         self._stemmer.execute("CREATE VIRTUAL TABLE stems USING fts5vocab (texts, 'instance')")
         total = index.execute("SELECT count(*) FROM chunks").fetchone()[0]
-        self.weights: dict[str, float] = {}
+        weights: dict[str, float] = {}
         for stem in self._stems({"": " ".join(question_words(question))})[""]:
             row = index.execute("SELECT doc FROM terms WHERE term = ?", (stem,)).fetchone()
-            self.weights[stem] = 1 + math.log((total + 1) / ((row[0] if row else 0) + 0.5))
-
-    def close(self) -> None:
-        self._stemmer.close()
+            weights[stem] = 1 + math.log((total + 1) / ((row[0] if row else 0) + 0.5))
+        return weights
 
     def shares(self, texts: Mapping[str, str]) -> dict[str, float]:
         """For each text between 0 (none of the question's words) and 1 (all of them)."""
