@@ -61,7 +61,8 @@ class Happened:
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS bailiwick_calls (
     key TEXT PRIMARY KEY, thread TEXT NOT NULL, tool TEXT NOT NULL, args TEXT NOT NULL,
-    begun_at REAL NOT NULL, finished_at REAL, result TEXT, ok INTEGER, untrusted INTEGER
+    begun_at REAL NOT NULL, finished_at REAL, result TEXT, ok INTEGER, untrusted INTEGER,
+    settled INTEGER NOT NULL DEFAULT 0
 )
 """
 _INDEX = "CREATE INDEX IF NOT EXISTS bailiwick_calls_by_thread ON bailiwick_calls (thread, begun_at)"
@@ -103,6 +104,19 @@ class CallLedger:
     async def finish(self, key: str, result: Mapping[str, Any], *, ok: bool, untrusted: bool) -> None:
         """Write what the call gave; ``result`` is JSON data."""
         await asyncio.to_thread(self._finish, key, result, ok, untrusted)
+
+    async def unsettled(self, thread: str, tool: str, *, beside: str = "") -> LeftOpen | None:
+        """The earliest call of ``tool`` in ``thread`` that was begun, never came back and was not settled; else None.
+
+        ``beside`` as in ``happened``: a sibling that is still running has not been lost.
+        """
+        return await asyncio.to_thread(self._unsettled, thread, tool, beside)
+
+    async def settle(self, key: str) -> None:
+        """A person has looked: nobody needs to be asked again whether this call had its effect. It is not finished."""
+        await asyncio.to_thread(
+            self._execute, "UPDATE bailiwick_calls SET settled = 1 WHERE key = ? AND finished_at IS NULL", (key,)
+        )
 
     async def reopen(self, key: str) -> Begun:
         """Take a call that was left open as ours to run again, after a person or the policy said so."""
@@ -152,6 +166,18 @@ class CallLedger:
             for key, tool, args, ok, untrusted in rows
             if not beside or not key.startswith(f"{thread}:{beside}")
         ]
+
+    def _unsettled(self, thread: str, tool: str, beside: str) -> LeftOpen | None:
+        with self._lock:
+            rows: list[tuple[str, float]] = self._database.execute(
+                "SELECT key, begun_at FROM bailiwick_calls"
+                " WHERE thread = ? AND tool = ? AND finished_at IS NULL AND settled = 0 ORDER BY begun_at",
+                (thread, tool),
+            ).fetchall()
+        for key, begun_at in rows:
+            if not beside or not key.startswith(f"{thread}:{beside}"):
+                return LeftOpen(key=key, begun_at=begun_at)
+        return None
 
     def _finish(self, key: str, result: Mapping[str, Any], ok: bool, untrusted: bool) -> None:
         self._execute(

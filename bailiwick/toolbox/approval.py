@@ -10,7 +10,7 @@ from langchain.agents.middleware.human_in_the_loop import ActionRequest, HITLReq
 
 from bailiwick.gate import Ask, Call
 
-__all__ = ["Answer", "approval_request", "read_answer", "unknown_outcome_request"]
+__all__ = ["Answer", "approval_request", "read_answer", "unknown_outcome_request", "unsettled_request"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +34,15 @@ def unknown_outcome_request(call: Call, begun: str) -> HITLRequest:
     text = (
         f"{call.tool} was begun at {begun} and never came back: its effect may or may not have happened. "
         "Approve to run it again, reject to leave it."
+    )
+    return _request(call, dict(call.args), text)
+
+
+def unsettled_request(call: Call, begun: str) -> HITLRequest:
+    """Whether a call may run although an earlier one of the same tool may have had its effect already."""
+    text = (
+        f"An earlier call of {call.tool} in this conversation was begun at {begun} and never came back: its effect may "
+        "or may not have happened. Look first. Approve to run this one, reject to leave it."
     )
     return _request(call, dict(call.args), text)
 

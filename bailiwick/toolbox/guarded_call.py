@@ -23,7 +23,7 @@ from bailiwick.ledger import Begun, CallLedger, Finished, LeftOpen, Questions
 from bailiwick.policy import LoadedPolicy
 from bailiwick.resilience import seconds_left
 from bailiwick.sandbox import Request, Result, Sandbox, Spec, ToolFailure
-from bailiwick.toolbox.approval import approval_request, unknown_outcome_request
+from bailiwick.toolbox.approval import approval_request, unknown_outcome_request, unsettled_request
 from bailiwick.toolbox.arguments import schema_problem
 from bailiwick.toolbox.asking import Asking, AskPerson
 from bailiwick.toolbox.history import context_of, message_prefix, request_id
@@ -106,6 +106,7 @@ class GuardedCall:
             return kept(known, record)
         verdict = await self._decide(call, tool, site)
         record = decided(record, verdict)
+        by: Sequence[str] = ()
         match verdict:
             case Deny():
                 return denied(record, verdict)
@@ -118,10 +119,10 @@ class GuardedCall:
                 answer = await self._asking(site).put(key, question, by=approval.by, ttl=approval.ttl)
                 if answer.decision == "reject":
                     return rejected(record, answer)
-                record = replace(record, approved_by=answer.by or "the person asked")
+                record, by = replace(record, approved_by=answer.by or "the person asked"), approval.by
             case Allow():
                 pass
-        return await self._once(call, tool, site, request, record)
+        return await self._once(call, tool, site, request, record, by=by)
 
     async def _known(self, site: CallSite, request: str) -> Finished | LeftOpen | None:
         if self.ledger is None or not site.resumable:
@@ -161,21 +162,30 @@ class GuardedCall:
         request: str,
         record: CallRecord,
         *,
-        by: Sequence[str] = (),
+        by: Sequence[str],
     ) -> tuple[CallRecord, str]:
-        """Run the call unless the ledger knows that it ran: finished is replayed, left open is asked about."""
+        """Run the call unless the ledger knows that it ran: finished is replayed, left open is asked about.
+
+        ``by`` may answer what is asked here; empty: anyone whom the application lets answer.
+        """
         if seconds_left(1) <= 0:
             text = f"{call.tool} was not run: the time of this turn is used up."
             return replace(record, outcome="no_sandbox", error_type="DeadlineExceeded", error=text), text
         if self.ledger is None:
             return await self._run(call, tool, f"{site.thread}:{request}", record)
+        if _must_ask_again(tool) and not await self._settled(self.ledger, call, site, request, by):
+            text = (
+                f"An earlier call of {call.tool} was begun and never came back; whether it had its effect is not "
+                "known, and this one was not run. Say so, and let a person look."
+            )
+            return replace(record, outcome="unknown_outcome", error_type="unknown_outcome", error=text), text
         entry = await self.ledger.begin(thread=site.thread, call_id=request, tool=call.tool, args=call.args)
         match entry:
             case Finished():
                 return kept(entry, record)
             case LeftOpen(begun_at=begun_at):
                 if _must_ask_again(tool):
-                    begun = datetime.fromtimestamp(begun_at).astimezone().isoformat(timespec="seconds")
+                    begun = _moment(begun_at)
                     # Named by its beginning: after another crash it is another question.
                     key = f"{entry.key}:unknown_outcome:{begun_at}"
                     answer = await self._asking(site).put(key, unknown_outcome_request(call, begun), by=by)
@@ -194,6 +204,24 @@ class GuardedCall:
         result = {"record": record.as_dict(), "text": text}
         await self.ledger.finish(entry.key, result, ok=record.ok, untrusted=record.untrusted)
         return record, text
+
+    async def _settled(self, ledger: CallLedger, call: Call, site: CallSite, request: str, by: Sequence[str]) -> bool:
+        """Whether no earlier call of this tool is lost in this conversation, or a person has looked and says go on.
+
+        A process that died in a call may leave its turn unfinished for good: the conversation goes on with another
+        question, and the model asks for the same thing again. Then the ledger is the only one that knows.
+        """
+        if not site.resumable:
+            return True
+        lost = await ledger.unsettled(site.thread, call.tool, beside=message_prefix(site.messages, call) or request)
+        if lost is None:
+            return True
+        key = f"{site.thread}:{request}:unsettled:{lost.begun_at}"
+        answer = await self._asking(site).put(key, unsettled_request(call, _moment(lost.begun_at)), by=by)
+        if answer.decision == "reject":
+            return False
+        await ledger.settle(lost.key)
+        return True
 
     async def _run(self, call: Call, tool: RegisteredTool, key: str, record: CallRecord) -> tuple[CallRecord, str]:
         policy = tool.policy.policy
@@ -270,6 +298,10 @@ class GuardedCall:
         )
         sighting = await asyncio.to_thread(self.watch.saw, path, opened, record.error)
         return replace(record, error_path=sighting.fingerprint, error_path_state=sighting.state)
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds).astimezone().isoformat(timespec="seconds")
 
 
 def _must_ask_again(tool: RegisteredTool) -> bool:

@@ -127,6 +127,37 @@ async def test_a_write_that_never_came_back_is_asked_about(
     assert len(shop.ran) == runs
 
 
+@pytest.mark.parametrize(("answer", "runs", "outcome"), [("approve", 2, "ok"), ("reject", 1, "unknown_outcome")])
+async def test_a_lost_write_is_remembered_when_the_conversation_goes_on(
+    open_toolbox: Any, shop: Any, asks: Any, tmp_path: Path, cut_power: Any, answer: str, runs: int, outcome: str
+) -> None:
+    refund = asks(("refund", {"order": "O-1", "amount": 80}))
+    model = ScriptedModel(refund, refund, "done", refund, "done")
+    async with AsyncSqliteSaver.from_conn_string(str(tmp_path / "state.db")) as saver:
+        graph = build(open_toolbox(), model, saver)
+        (question,) = (await graph.ainvoke(start(), CONFIG))["__interrupt__"]
+        cut_power("finish")
+        with pytest.raises(PowerCut):
+            await graph.ainvoke(Command(resume={question.id: APPROVED}), CONFIG, durability="sync")
+
+        # Another process, and nobody resumes: the customer asks again, and the model wants to pay once more.
+        graph = build(open_toolbox(), model, saver)
+        (question,) = (await graph.ainvoke(start(), CONFIG))["__interrupt__"]
+        assert "a lead decides" in question.value["action_requests"][0]["description"]
+        (question,) = (await graph.ainvoke(Command(resume={question.id: APPROVED}), CONFIG))["__interrupt__"]
+        assert "never came back" in question.value["action_requests"][0]["description"]
+        assert len(shop.ran) == 1
+        resumed = {"decisions": [{"type": answer, "by": {"user_id": "mara", "roles": ["lead"]}}]}
+        state = await graph.ainvoke(Command(resume={question.id: resumed}), CONFIG)
+        assert records(state)[-1].outcome == outcome
+        assert len(shop.ran) == runs
+
+        # A person has looked: a third refund is asked about once only, for what it is. After a no it is asked again.
+        (question,) = (await graph.ainvoke(start(), CONFIG))["__interrupt__"]
+        state = await graph.ainvoke(Command(resume={question.id: APPROVED}), CONFIG)
+        assert ("__interrupt__" in state) == (answer == "reject")
+
+
 async def test_a_read_that_never_came_back_is_run_again(
     open_toolbox: Any, shop: Any, asks: Any, tmp_path: Path, cut_power: Any
 ) -> None:
