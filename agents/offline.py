@@ -162,7 +162,7 @@ def failure(message: ToolMessage) -> str:
     }.get(message.name or "", "do that")
     if message.text.startswith("Not allowed"):
         return f"I am not allowed to {what}."
-    if message.text.startswith("A person was asked"):
+    if message.text.startswith("This needs a person's approval"):
         return f"I asked, and may not {what}."
     return f"I could not {what} just now."
 

@@ -55,9 +55,15 @@ async def test_a_small_refund_is_made_once(desk: LiveAgent, project_root: Path) 
     assert refunds(project_root) == [("ORD-000124", 2000)]
 
 
-@pytest.mark.parametrize(("decision", "paid"), [("approve", [("ORD-000128", 6450)]), ("reject", [])])
+@pytest.mark.parametrize(
+    ("decision", "paid", "says"),
+    [
+        ("approve", [("ORD-000128", 6450)], "64.50 euro of ORD-000128 are on their way"),
+        ("reject", [], "I asked, and may not make that refund"),
+    ],
+)
 async def test_a_large_refund_waits_for_a_lead(
-    desk: LiveAgent, project_root: Path, decision: str, paid: list[tuple[str, int]]
+    desk: LiveAgent, project_root: Path, decision: str, paid: list[tuple[str, int]], says: str
 ) -> None:
     session = Session(user_id="C-1003")
     turn = await desk.ask("One of ORD-000128 broke, refund 64.50 euro please", thread="t", session=session)
@@ -68,6 +74,7 @@ async def test_a_large_refund_waits_for_a_lead(
 
     turn = await desk.resume({question.id: {"type": decision, "by": LEAD}}, thread="t", session=session)
     assert turn.outcome == "answered"
+    assert says in turn.text
     assert refunds(project_root) == paid
 
 
