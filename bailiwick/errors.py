@@ -12,6 +12,8 @@
     │   ├── SandboxUnavailable  no sandbox is here that could run this tool
     │   ├── SandboxRefused      the sandbox here cannot hold what the policy demands
     │   └── SandboxFailed       the sandbox broke before the call had an outcome
+    │       ├── AttestationFailed  a container is not what its policy compiles to
+    │       └── PoolExhausted   no container became free in time
     ├── OutcomeUnknown          a side effect may or may not have happened
     ├── DocumentError           a document cannot be parsed; ingestion goes on without it
     ├── RetrievalUnavailable    neither the vector index nor the keyword index answers
@@ -32,6 +34,7 @@ from __future__ import annotations
 from pathlib import Path
 
 __all__ = [
+    "AttestationFailed",
     "BailiwickError",
     "ConfigError",
     "DeadlineExceeded",
@@ -45,6 +48,7 @@ __all__ = [
     "ModelUnavailable",
     "OutcomeUnknown",
     "PolicyError",
+    "PoolExhausted",
     "PromptTooLarge",
     "RetrievalUnavailable",
     "SandboxError",
@@ -126,6 +130,14 @@ class SandboxRefused(SandboxError):
 
 class SandboxFailed(SandboxError):
     """Raised when the sandbox itself broke before or during a call, so that its outcome may be unknown."""
+
+
+class AttestationFailed(SandboxFailed):
+    """Raised when a container's own report differs from what its policy compiles to; it was destroyed unused."""
+
+
+class PoolExhausted(SandboxFailed):
+    """Raised when every container that may run at once was in use until the deadline; the call did not begin."""
 
 
 class OutcomeUnknown(BailiwickError):

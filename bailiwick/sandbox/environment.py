@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from typing import Any
 
-__all__ = ["ENVIRONMENT", "IDLE", "RUNNER_PIDS"]
+from bailiwick.sandbox.egress.forwards import forwards
+from bailiwick.sandbox.spec import Spec
+
+__all__ = ["ENVIRONMENT", "IDLE", "RUNNER_PIDS", "runner_settings"]
 
 ENVIRONMENT: Mapping[str, str] = {
     "PATH": "/usr/local/bin:/usr/bin:/bin",
@@ -17,4 +22,15 @@ ENVIRONMENT: Mapping[str, str] = {
 IDLE = 600
 """Seconds after which a runner that nobody calls ends by itself."""
 RUNNER_PIDS = 4
-"""Room beside the tool's own processes: the runner, and the threads by which an OCI runtime starts it."""
+"""Room beside the tool's own processes: the runner, what forwards for it, and the threads by which an OCI runtime
+starts it."""
+
+
+def runner_settings(spec: Spec, **more: Any) -> str:
+    """The runner's one argument, as JSON: how long it waits, which spec it is started for, and how it serves."""
+    settings: dict[str, Any] = {"idle": IDLE, "spec": spec.digest}
+    if spec.isolation == "thread":
+        settings["keep"] = True
+    if spec.network:
+        settings["egress"] = forwards(spec.network)
+    return json.dumps(settings | more, separators=(",", ":"))

@@ -1,77 +1,62 @@
-"""One container for one call: take one, use it, throw it away. A pool will only change where containers come from."""
+"""A call in a container: take one that waits, hand the call over, tell what came of it, throw the container away."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from threading import Event
-from typing import Protocol
+from typing import Any
 
 from bailiwick.errors import SandboxFailed
-from bailiwick.sandbox.conversation import Channel, ask, wait_until_ready
-from bailiwick.sandbox.mounts import verify_mounts
+from bailiwick.sandbox.conversation import NotHandedOver, ask, load
+from bailiwick.sandbox.conversations import Conversations
+from bailiwick.sandbox.egress import EgressEvent, EgressProxy
+from bailiwick.sandbox.ownership import own_folder
+from bailiwick.sandbox.pool import Pool
+from bailiwick.sandbox.pool_settings import PoolSettings
 from bailiwick.sandbox.spec import Request, Result, Spec
+from bailiwick.sandbox.starting import Container, Engine, Ready, Starter
 
-__all__ = ["Container", "Engine", "SingleUse"]
+__all__ = ["SingleUse"]
 
 _AT_ONCE = 64
 """Calls in flight; a thread each, since it does nothing but wait."""
-_START_WITHIN = 30.0
+_TAKES = 4
+"""Containers that may turn out to have ended before a call is told that there is no working sandbox."""
+_RELOAD_WITHIN = 20.0
 
 
-class Container(Protocol):
-    """A started container whose runner waits for its one call."""
+@dataclass(eq=False)
+class _Call:
+    """A call on its way. ``held``: the containers that a cancelled call must not leave running."""
 
-    @property
-    def id(self) -> str: ...
-
-    @property
-    def image_digest(self) -> str: ...
-
-    @property
-    def channel(self) -> Channel: ...
-
-    @property
-    def rlimits(self) -> Mapping[str, int]:
-        """Limits of the tool's process where no cgroup keeps them, named without RLIMIT_. Empty: a cgroup does."""
-        ...
-
-    def overstepped(self) -> bool:
-        """Whether its memory limit was enforced by killing, asked after it ended or lost a process."""
-        ...
-
-    def kill(self) -> None:
-        """End everything in it now. Safe to call twice, from any thread."""
-        ...
-
-    def discard(self) -> None:
-        """Remove it; the work is done elsewhere, later. Safe to call twice."""
-        ...
-
-
-class Engine(Protocol):
-    """Where containers come from. Blocking; called from several threads."""
-
-    @property
-    def kind(self) -> str: ...
-
-    def check(self, spec: Spec) -> None: ...
-
-    def start(self, spec: Spec) -> Container:
-        """A started container. Raises SandboxRefused or SandboxFailed, and leaves nothing behind then."""
-        ...
-
-    def close(self) -> None: ...
+    spec: Spec
+    request: Request
+    asked: float = field(default_factory=time.perf_counter)
+    given_up: Event = field(default_factory=Event)
+    held: list[Container] = field(default_factory=list[Container])
 
 
 class SingleUse:
-    """A ``Sandbox`` over an engine: a fresh container for each call, and never another call in it."""
+    """A ``Sandbox`` over an engine: a fresh container for each call, and never another call in it.
 
-    def __init__(self, engine: Engine) -> None:
+    Under ``isolation: thread`` a container is kept for a conversation, and each of its calls has fresh processes.
+    """
+
+    def __init__(self, engine: Engine, pool: PoolSettings | None = None) -> None:
         self._engine = engine
+        self._egress = EgressProxy(own_folder)
+        self._conversations = Conversations(self._take, self._release)
+        self._pool = Pool(
+            Starter(engine, self._egress),
+            pool or PoolSettings.from_environment(),
+            reconcile=self._reconcile,
+            make_room=self._conversations.make_room,
+        )
         self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix=f"bailiwick-{engine.kind}")
         self._running: set[Future[Result]] = set()
         self._closed = False
@@ -83,20 +68,22 @@ class SingleUse:
     def check(self, spec: Spec) -> None:
         self._engine.check(spec)
 
+    def prepare(self, spec: Spec, file: str) -> None:
+        self._pool.prepare(spec, file)
+
     async def run(self, spec: Spec, request: Request) -> Result:
         """See ``Sandbox.run``. When this task is cancelled its container is killed."""
         if self._closed:
             raise SandboxFailed("this sandbox was closed", fix="open another")
-        held: list[Container] = []
-        given_up = Event()
-        running = self._threads.submit(self._run, spec, request, held, given_up)
+        call = _Call(spec, request)
+        running = self._threads.submit(self._run, call)
         self._running.add(running)
         running.add_done_callback(self._running.discard)
         try:
             return await asyncio.wrap_future(running)
         except asyncio.CancelledError:
-            given_up.set()
-            for container in held:
+            call.given_up.set()
+            for container in call.held:
                 self._threads.submit(container.kill)
             raise
 
@@ -107,48 +94,115 @@ class SingleUse:
 
     def _close(self) -> None:
         wait(set(self._running))
+        self._conversations.close()
+        self._pool.close()
+        self._egress.close()
         # The engine before the threads: bubblewrap ends with the thread that started it, and should end by itself.
         self._engine.close()
+        self._pool.join()
         self._threads.shutdown()
 
-    def _run(self, spec: Spec, request: Request, held: list[Container], given_up: Event) -> Result:
-        asked = time.perf_counter()
-        container = self._acquire(spec)
-        held.append(container)
-        try:
-            ready = time.perf_counter()
-            if given_up.is_set():
-                return Result(cause="killed")
-            result = ask(container.channel, request, rlimits=container.rlimits)
-            if result.cause in ("killed", "timeout"):
-                container.kill()
-            if _killed_by_somebody(result) and container.overstepped():
-                result = replace(result, cause="oom", failure=None)
-            return replace(
-                result,
-                sandbox=self.kind,
-                container=container.id,
-                image_digest=container.image_digest,
-                spec_digest=spec.digest,
-                start_ms=(ready - asked) * 1000,
-            )
-        finally:
-            container.discard()
+    def _reconcile(self) -> None:
+        self._conversations.give_up_idle()
+        self._engine.reconcile()
 
-    def _acquire(self, spec: Spec) -> Container:
-        """The seam of the pool: a container that is ready to serve ``spec``."""
-        verify_mounts(spec)
-        container = self._engine.start(spec)
+    def _take(self, spec: Spec, file: str) -> tuple[Ready, bool]:
+        return self._pool.take(spec, file)
+
+    def _release(self, ready: Ready) -> None:
+        self._pool.release(ready)
+
+    def _run(self, call: _Call) -> Result:
+        for _ in range(_TAKES):
+            with contextlib.suppress(NotHandedOver):
+                if call.spec.isolation == "thread" and call.request.thread:
+                    return self._run_in_conversation(call)
+                return self._run_alone(call)
+        raise SandboxFailed(f"{_TAKES} containers ended, one after the other, before the call was in them")
+
+    def _run_alone(self, call: _Call) -> Result:
+        ready, waited = self._take(call.spec, _loaded_file(call.request))
         try:
-            wait_until_ready(container.channel, _START_WITHIN)
-        except BaseException:
+            return self._serve(call, ready, waited)
+        finally:
+            self._release(ready)
+
+    def _run_in_conversation(self, call: _Call) -> Result:
+        file = _loaded_file(call.request)
+        with self._conversations.turn(call.spec, call.request.thread, file) as (kept, ready, waited):
+            result = self._serve(call, ready, waited)
+            if call.given_up.is_set() or result.cause in ("killed", "timeout", "oom", "output"):
+                kept.ready = None
+            elif file:
+                try:  # for the next call of this conversation; the reply of this one waits for it
+                    load(ready.container.channel, file, rlimits=ready.container.rlimits, within=_RELOAD_WITHIN)
+                except SandboxFailed:
+                    kept.ready = None
+            return result
+
+    def _serve(self, call: _Call, ready: Ready, waited: bool) -> Result:
+        """Raises NotHandedOver while it is certain that the call did not begin."""
+        container = ready.container
+        call.held.append(container)
+        begun = time.perf_counter()
+        if call.given_up.is_set():
+            return Result(cause="killed")
+        events: tuple[EgressEvent, ...] = ()
+        sent, sent_ns = time.time(), time.monotonic_ns()
+        if ready.door is not None:
+            ready.door.begin()
+        try:
+            result = ask(container.channel, call.request, rlimits=container.rlimits)
+        finally:
+            if ready.door is not None:
+                events = ready.door.end()
+        if result.cause in ("killed", "timeout"):
             container.kill()
-            container.discard()
-            raise
-        return container
+        if result.cause == "killed" and result.failure is None and container.ended_before(sent):
+            raise NotHandedOver
+        if _killed_by_somebody(result) and container.overstepped():
+            result = replace(result, cause="oom", failure=None)
+        return replace(
+            result,
+            sandbox=self.kind,
+            container=container.id,
+            image_digest=container.image_digest,
+            spec_digest=call.spec.digest,
+            evidence=ready.evidence,
+            waited=waited,
+            start_ms=(begun - call.asked) * 1000,
+            spans=(*result.spans, *_egress_spans(events, sent_ns)),
+        )
+
+
+def _loaded_file(request: Request) -> str:
+    return request.file if request.op == "call" else ""
 
 
 def _killed_by_somebody(result: Result) -> bool:
     """Whether the container, or the tool's process in it, got a SIGKILL that the runner did not send."""
     by_signal = result.cause == "signal" and result.failure is not None and result.failure.type == "SIGKILL"
     return by_signal or result.cause == "killed"
+
+
+def _egress_spans(events: tuple[EgressEvent, ...], began_ns: int) -> Iterator[Mapping[str, Any]]:
+    """Connections as spans, beside those that the tool opened; a denied one has an error."""
+    for event in events:
+        told: dict[str, Any] = {
+            "host": event.host,
+            "port": event.port,
+            "decision": event.decision,
+            "reason": event.reason,
+            "address": event.address,
+            "method": event.method,
+            "path": event.path,
+            "sent_bytes": event.sent,
+            "received_bytes": event.received,
+        }
+        yield {
+            "name": f"egress {event.host}:{event.port}",
+            "start_ns": event.start_ns - began_ns,
+            "end_ns": event.end_ns - began_ns,
+            "attributes": {key: value for key, value in told.items() if value not in ("", None)},
+            "error": "" if event.decision == "allowed" else "EgressDenied",
+        }

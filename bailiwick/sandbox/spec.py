@@ -6,10 +6,13 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-__all__ = ["ExitCause", "Mount", "Request", "Result", "Sandbox", "Spec", "ToolFailure"]
+from bailiwick.sandbox.egress.endpoint import Endpoint
+
+__all__ = ["ExitCause", "Mount", "OutputFile", "Request", "Result", "Sandbox", "Spec", "ToolFailure"]
 
 ExitCause = Literal["ok", "error", "timeout", "oom", "signal", "output", "killed"]
 """How a call ended: returned · raised · ran out of time · of memory · died by a signal · said too much · its
@@ -29,7 +32,8 @@ class Mount:
 class Spec:
     """Everything that decides what a container can touch; equal specs may share waiting containers.
 
-    Empty ``mounts`` mount nothing beyond the image. There is no network in any spec: egress goes by its own socket.
+    Empty ``mounts`` mount nothing beyond the image. Empty ``network`` reaches nothing; no container has an interface
+    beyond loopback, and what ``network`` names is reached through a socket of the container's own.
     """
 
     image: str
@@ -40,8 +44,13 @@ class Spec:
     pids: int = 16
     disk: int = 16 * 2**20
     runtime: Literal["any", "runc", "gvisor", "bubblewrap"] = "any"
+    network: tuple[Endpoint, ...] = ()
+    network_bytes: int = 16 * 2**20
+    """Of one call, over all its connections and in both directions."""
+    isolation: Literal["call", "thread"] = "call"
+    """``call``: a fresh container each. ``thread``: one for each conversation, and each call in fresh processes."""
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """``sha256:…`` over the canonical JSON of the spec."""
         text = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"), default=str)
@@ -65,6 +74,20 @@ class Request:
     """Bytes of result, and of each of stdout and stderr, that are taken back."""
     traceparent: str = ""
     """W3C trace context of the span under which the call runs."""
+    thread: str = ""
+    """The conversation, for containers that are kept for one. Empty: none, so the container is nobody else's."""
+    files: int = 0
+    """Files that are taken back at most."""
+    file_bytes: int = 0
+    """Bytes that they have together at most."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputFile:
+    """A file that a tool left in its output folder. ``name`` is a relative path without ``..``."""
+
+    name: str
+    data: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,12 +113,19 @@ class Result:
     container: str = ""
     image_digest: str = ""
     spec_digest: str = ""
+    evidence: str = ""
+    """Digest of what the container said of itself before it served; ``bailiwick sandbox evidence`` shows it."""
+    waited: bool = False
+    """Whether the container was waiting for the call. If not, it was started for it."""
     start_ms: float = 0.0
     """From asking for a container until it was ready."""
     wall_ms: float = 0.0
     """The tool's own wall time."""
     cpu_ms: float = 0.0
     peak_rss_bytes: int = 0
+    files: tuple[OutputFile, ...] = ()
+    files_left_out: tuple[str, ...] = ()
+    """What lay in the output folder and was not taken, each with the reason."""
     spans: tuple[Mapping[str, Any], ...] = ()
     """Spans the tool opened: ``{name, start_ns, end_ns, attributes, error}``, times relative to the call's start."""
 
@@ -116,6 +146,10 @@ class Sandbox(Protocol):
         ...
 
     async def run(self, spec: Spec, request: Request) -> Result: ...
+
+    def prepare(self, spec: Spec, file: str) -> None:
+        """Let containers of ``spec`` wait, with ``file`` loaded, before the first call. Returns at once."""
+        ...
 
     async def close(self) -> None:
         """Remove whatever is left. Safe to call twice."""

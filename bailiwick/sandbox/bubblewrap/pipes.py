@@ -47,6 +47,11 @@ class PipeChannel:
             parts += data
         return bytes(parts)
 
+    def silent(self) -> bool:
+        waiting = select.poll()
+        waiting.register(self._source, select.POLLIN)
+        return not waiting.poll(0)
+
     def _why(self) -> str:
         try:
             return os.read(self._told, _TOLD).decode(errors="replace").strip()

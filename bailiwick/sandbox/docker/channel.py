@@ -6,6 +6,7 @@ Without a terminal it puts 8 bytes before each piece: the stream's number, three
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
 import struct
 import time
@@ -46,6 +47,13 @@ class AttachedChannel:
         data = bytes(self._out[:size])
         del self._out[:size]
         return data
+
+    def silent(self) -> bool:
+        if self._out or self._raw:
+            return False
+        waiting = select.poll()
+        waiting.register(self._socket, select.POLLIN)
+        return not waiting.poll(0)
 
     def close(self) -> None:
         with contextlib.suppress(OSError):

@@ -10,7 +10,7 @@ from typing import Any, cast
 from docker.types import HostConfig
 
 from bailiwick.sandbox.docker.client import API_VERSION
-from bailiwick.sandbox.environment import ENVIRONMENT, IDLE, RUNNER_PIDS
+from bailiwick.sandbox.environment import ENVIRONMENT, RUNNER_PIDS, runner_settings
 from bailiwick.sandbox.image import COMMAND
 from bailiwick.sandbox.mounts import group_of
 from bailiwick.sandbox.seccomp import PROFILE
@@ -20,20 +20,27 @@ __all__ = ["create_arguments"]
 
 
 def create_arguments(
-    spec: Spec, *, image: str, python: str, labels: Mapping[str, str], runner: Path | None, runtime: str | None
+    spec: Spec,
+    *,
+    image: str,
+    python: str,
+    labels: Mapping[str, str],
+    runner: Path | None,
+    runtime: str | None,
+    own: Sequence[Mount] = (),
 ) -> dict[str, Any]:
     """Arguments of docker-py's low-level ``create_container``.
 
-    ``image`` is a digest. ``runner`` is the runner's folder where the image does not hold it.
+    ``image`` is a digest. ``runner`` is the runner's folder where the image does not hold it. ``own`` are mounts of
+    this one container, beside the spec's.
     """
-    settings = json.dumps({"idle": IDLE}, separators=(",", ":"))
-    mounts: Sequence[Mount] = spec.mounts
+    mounts: Sequence[Mount] = (*spec.mounts, *own)
     if runner is not None:
         mounts = (Mount(source=runner, target="/bailiwick"), *mounts)
     return {
         "image": image,
         "command": [],
-        "entrypoint": [python, *COMMAND, settings],
+        "entrypoint": [python, *COMMAND, runner_settings(spec)],
         "user": f"{spec.uid}:{group_of(spec.uid)}",
         "working_dir": "/",
         "environment": dict(ENVIRONMENT),

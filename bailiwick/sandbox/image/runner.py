@@ -17,7 +17,9 @@ COMMAND = ("-I", "-X", "utf8", "/bailiwick/start.py")
 
 _ROOM = Path(__file__).parents[1]
 _LIB = "lib/bailiwick"
-_INSIDE = ("call_state", "child", "process", "runner", "wire")
+_INSIDE = (
+    "call_state", "child", "collect", "forward", "probe", "process", "runner", "serving", "told", "wire",
+)  # fmt: skip
 _FILES = {
     "start.py": _ROOM / "inside/start.py",
     f"{_LIB}/__init__.py": _ROOM / "inside/stub.py",

@@ -23,40 +23,65 @@ from typing import Any, NoReturn
 
 from bailiwick.sandbox.inside import call_state, process, wire
 from bailiwick.sandbox.inside.describe import DescribeError, coerce_arguments, describe_function
+from bailiwick.sandbox.inside.told import SPANS
 
-__all__ = ["SPANS", "become_tool"]
+__all__ = ["become_tool"]
 
-SPANS = 64
-"""Spans that one call may show."""
 _MESSAGE, _TRACEBACK, _ATTRIBUTE = 4_000, 8_000, 500
 _OPEN_FILES = 256
 _OWN = str(Path(__file__).parent)
 
 
-def become_tool(call: Mapping[str, Any], *, report: int, out: int, err: int, started_ns: int) -> NoReturn:
-    """Do what ``call`` says, tell it on ``report`` and end. Never returns, whatever the tool does."""
+def become_tool(
+    first: Mapping[str, Any], *, report: int, out: int, err: int, order: int, environment: Mapping[str, str]
+) -> NoReturn:
+    """Do a call, tell it on ``report`` and end. Never returns, whatever the tool does.
+
+    ``order`` -1: ``first`` is the call. Else it names the file to import, and the call is read from ``order``.
+    """
     try:
         os.setsid()
         for descriptor, stream in ((out, 1), (err, 2)):
             os.dup2(descriptor, stream)
-        _keep_only(report)
+        _keep_only({report, order})
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         process.unseal()
         process.be_first_to_be_killed()
-        _limit(call["rlimits"])
-        _prepare(call, report, started_ns)
-        answer = _describe(call) if call["op"] == "describe" else _call(call)
+        _limit(first["rlimits"])
+        _prepare(environment)
+        call, module = first, None
+        if order >= 0:
+            module = _load(first["file"])
+            _send(report, {"loaded": True})
+            call = wire.read_frame(lambda size: _exactly(order, size), wire.REQUEST_BYTES)
+            os.close(order)
+        _know(call, report)
+        answer = _describe(call) if call["op"] == "describe" else _call(call, module)
         _flush()
         _send(report, answer)
     finally:
         os._exit(0)
 
 
-def _keep_only(report: int) -> None:
-    os.closerange(3, report)
-    os.closerange(report + 1, 4096)
+def _keep_only(kept: set[int]) -> None:
+    """Close every other descriptor above stderr."""
+    last = 2
+    for descriptor in sorted(number for number in kept if number > last):
+        os.closerange(last + 1, descriptor)
+        last = descriptor
+    os.closerange(last + 1, 4096)
+
+
+def _exactly(descriptor: int, size: int) -> bytes:
+    parts = bytearray()
+    while len(parts) < size:
+        part = os.read(descriptor, size - len(parts))
+        if not part:
+            os._exit(0)  # the runner has gone
+        parts += part
+    return bytes(parts)
 
 
 def _limit(more: Mapping[str, int]) -> None:
@@ -66,10 +91,20 @@ def _limit(more: Mapping[str, int]) -> None:
         resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (value, value))
 
 
-def _prepare(call: Mapping[str, Any], report: int, started_ns: int) -> None:
+def _prepare(environment: Mapping[str, str]) -> None:
+    os.environ.update(environment)
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]
+    if Path("/site").is_dir():
+        sys.path.append("/site")
+    os.chdir("/work" if Path("/work").is_dir() else "/")
+
+
+def _know(call: Mapping[str, Any], report: int) -> None:
+    """Give the call what is its own: before it, a module that is being imported finds no secret and no span."""
     call_state.secrets = call["secrets"]
     call_state.idempotency_key = call["idempotency_key"]
-    call_state.started_ns = started_ns
+    call_state.started_ns = call["started_ns"]
     left = SPANS
 
     def send_span(span: dict[str, Any]) -> None:
@@ -79,11 +114,6 @@ def _prepare(call: Mapping[str, Any], report: int, started_ns: int) -> None:
             _send(report, {"span": _plain_span(span)})
 
     call_state.send_span = send_span
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]
-    if Path("/site").is_dir():
-        sys.path.append("/site")
-    os.chdir("/work" if Path("/work").is_dir() else "/")
 
 
 def _load(file: str) -> ModuleType:
@@ -96,9 +126,9 @@ def _load(file: str) -> ModuleType:
     return module
 
 
-def _call(call: Mapping[str, Any]) -> dict[str, Any]:
+def _call(call: Mapping[str, Any], module: ModuleType | None) -> dict[str, Any]:
     try:
-        function = _function(_load(call["file"]), call["function"])
+        function = _function(module or _load(call["file"]), call["function"])
         value = function(**coerce_arguments(function, call["args"]))
         if inspect.iscoroutine(value):
             value = asyncio.run(value)

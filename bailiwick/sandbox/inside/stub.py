@@ -1,7 +1,7 @@
 """Bailiwick, as a tool sees it from inside its container.
 
 ``tool`` marks a function, ``span`` shows a step in the trace, ``secret`` gives a secret that the policy names and
-``idempotency_key`` the key under which this call may be repeated. Every other public name is there and does nothing,
+``idempotency_key`` the key under which this call may be repeated, ``output`` the folder for files to be kept. Every other public name is there and does nothing,
 so that a module which declares its policy beside its function can be imported here too.
 """
 
@@ -10,11 +10,12 @@ from __future__ import annotations
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from bailiwick.sandbox.inside import call_state
 
-__all__ = ["idempotency_key", "secret", "span", "tool"]
+__all__ = ["idempotency_key", "output", "secret", "span", "tool"]
 
 
 def tool(function: Any = None, **declared: Any) -> Any:
@@ -51,6 +52,11 @@ def secret(name: str) -> str:
 def idempotency_key() -> str:
     """The same for every try of one call, so that an effect can be made once; empty while a file is described."""
     return call_state.idempotency_key
+
+
+def output() -> Path:
+    """The folder whose files are taken back when the call returns, where the policy has ``sandbox.files.output``."""
+    return Path("/tmp/output")  # noqa: S108
 
 
 class _Names(type):

@@ -1,0 +1,150 @@
+"""A container's own report, held against what its spec compiles to. One difference, and it may not serve.
+
+The report comes from our runner, before any code of a tool's is in the container; what a container cannot see of
+itself (bubblewrap has no cgroup file system inside) its engine reads back from the kernel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+from bailiwick.errors import AttestationFailed
+from bailiwick.sandbox.environment import ENVIRONMENT, RUNNER_PIDS
+from bailiwick.sandbox.mounts import group_of
+from bailiwick.sandbox.spec import Mount, Spec
+
+__all__ = ["Difference", "attest", "differences"]
+
+_CAPABILITIES = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
+_BY_THE_SYSTEM = {"PATH", "HOME", "HOSTNAME", "PWD", "LC_CTYPE", "TERM"}
+"""Names that an engine or the interpreter adds to the environment."""
+_KERNEL = ("/proc", "/sys", "/dev")
+_ENGINES_OWN = ("/etc/hosts", "/etc/hostname", "/etc/resolv.conf")
+_MASKED = ("/proc/kcore", "/proc/keys", "/proc/timer_list", "/proc/sysrq-trigger", "/proc/sys", "/sys/firmware")
+"""Places below /proc and /sys that Docker covers or makes read-only; a race in a runtime has left them open before
+(CVE-2025-31133, CVE-2025-52565, CVE-2025-52881)."""
+_TMP = "/tmp"  # noqa: S108
+_TMP_FLAGS = ["nodev", "noexec", "nosuid"]
+_PAGE = 4096
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """One item that is not as the spec says."""
+
+    item: str
+    wanted: object
+    told: object
+
+    def __str__(self) -> str:
+        return f"{self.item} is {self.told!r}, and the policy compiles to {self.wanted!r}"
+
+
+def attest(spec: Spec, kind: str, told_spec: str, report: Mapping[str, Any], own: tuple[Mount, ...] = ()) -> None:
+    """Raise AttestationFailed, naming every item, when ``report`` is not what ``spec`` compiles to."""
+    found = list(differences(spec, kind, told_spec, report, own))
+    if found:
+        raise AttestationFailed(
+            "a container was destroyed before it served, for it is not what its policy says: "
+            + "; ".join(map(str, found[:8])),
+            fix="look at what else changes containers on this machine: the engine's settings, a security module",
+        )
+
+
+def differences(
+    spec: Spec, kind: str, told_spec: str, report: Mapping[str, Any], own: tuple[Mount, ...] = ()
+) -> Iterator[Difference]:
+    """Every item of ``report`` that differs. ``own`` are mounts of this one container beside the spec's."""
+    gid = group_of(spec.uid)
+    wanted: dict[str, object] = {
+        "spec": spec.digest,
+        "uid": [spec.uid] * 3,
+        "gid": [gid] * 3,
+        "groups": [],
+        "capabilities": dict.fromkeys(_CAPABILITIES, 0),
+        "no_new_privileges": 1,
+        "interfaces": ["lo"],
+    }
+    if spec.runtime != "gvisor":  # whose own kernel has another way of filtering
+        wanted["seccomp"] = 2
+    told: Mapping[str, Any] = {**report, "spec": told_spec}
+    for item, value in wanted.items():
+        if told.get(item) != value:
+            yield Difference(item=item, wanted=value, told=told.get(item))
+    extra = set(cast("list[str]", told.get("environment") or [])) - set(ENVIRONMENT) - _BY_THE_SYSTEM
+    if extra and spec.image == "python":  # another image brings its own, which its maker wrote into it
+        yield Difference(item="environment", wanted=sorted(ENVIRONMENT), told=sorted(extra))
+    yield from _limits(spec, told.get("limits") or {})
+    yield from _mounts((*spec.mounts, *own), spec.disk, kind, told.get("mounts") or {})
+    yield from _acts(told.get("acts") or {})
+
+
+def _limits(spec: Spec, told: Mapping[str, Any]) -> Iterator[Difference]:
+    """Limits that the container or its engine can see; ``limits.watched``: a thread of ours keeps them."""
+    if told.get("watched"):
+        return
+    wanted: dict[str, tuple[float, ...]] = {
+        "memory": (spec.memory // _PAGE * _PAGE, spec.memory),
+        "swap": (spec.memory // _PAGE * _PAGE, spec.memory, 0),  # version 1 counts memory and swap together
+        "pids": (spec.pids + RUNNER_PIDS,),
+    }
+    for item, values in wanted.items():
+        if item in told and told[item] not in values:
+            yield Difference(item=f"limits.{item}", wanted=values[0], told=told[item])
+    for item in ("memory", "pids", "cpu"):
+        if item not in told:
+            yield Difference(item=f"limits.{item}", wanted="a limit", told=None)
+    cpu = told.get("cpu")
+    if "cpu" in told and (not isinstance(cpu, (int, float)) or abs(cpu - spec.cpu) > 0.011):
+        yield Difference(item="limits.cpu", wanted=spec.cpu, told=cpu)
+
+
+def _mounts(
+    mounts: tuple[Mount, ...], disk: int, kind: str, told: Mapping[str, Mapping[str, Any]]
+) -> Iterator[Difference]:
+    modes: dict[str, Literal["ro", "rw"]] = {mount.target: "rw" if mount.write else "ro" for mount in mounts}
+    for target, mode in modes.items():
+        found = told.get(target, {}).get("mode")
+        if found != mode:
+            yield Difference(item=f"mounts.{target}", wanted=mode, told=found)
+    for point, each in told.items():
+        if point in modes or point == _TMP:
+            continue
+        if each.get("mode") == "ro" and (point in _ENGINES_OWN or _is_the_systems(point, kind)):
+            continue
+        # Kernel file systems are writable by their kind; there a file's own mode, and the acts below, decide.
+        if _below(point, _KERNEL) or (point in _ENGINES_OWN and kind == "docker"):
+            continue
+        yield Difference(item=f"mounts.{point}", wanted=None, told=each.get("mode"))
+    if (root := told.get("/", {}).get("mode")) != "ro":
+        yield Difference(item="mounts./", wanted="ro", told=root)
+    tmp = told.get(_TMP, {})
+    if tmp.get("type") != "tmpfs" or tmp.get("flags") != _TMP_FLAGS:
+        yield Difference(item="mounts./tmp", wanted=["tmpfs", *_TMP_FLAGS], told=[tmp.get("type"), tmp.get("flags")])
+    room = -(-max(disk, _PAGE) // _PAGE) * _PAGE
+    if tmp.get("size") != room:
+        yield Difference(item="mounts./tmp.size", wanted=room, told=tmp.get("size"))
+    if kind == "docker":
+        for point in _MASKED:
+            if point in ("/proc/kcore", "/proc/sysrq-trigger", "/proc/sys", "/sys/firmware") and point not in told:
+                yield Difference(item=f"mounts.{point}", wanted="covered", told=None)
+
+
+def _is_the_systems(point: str, kind: str) -> bool:
+    if point == "/":
+        return True
+    return kind == "bubblewrap" and point in ("/usr", "/lib", "/lib64", "/bin", "/etc", "/bailiwick")
+
+
+def _below(point: str, folders: tuple[str, ...]) -> bool:
+    return any(point == folder or point.startswith(f"{folder}/") for folder in folders)
+
+
+def _acts(told: Mapping[str, str]) -> Iterator[Difference]:
+    if not told:
+        yield Difference(item="acts", wanted="tried", told=None)
+    for act, outcome in told.items():
+        if outcome not in ("EPERM", "EACCES", "EROFS", "ENOSYS", "EAFNOSUPPORT", "EPROTONOSUPPORT", "ESOCKTNOSUPPORT"):
+            yield Difference(item=f"acts.{act}", wanted="refused", told=outcome)

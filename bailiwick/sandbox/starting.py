@@ -1,0 +1,194 @@
+"""Making one container ready: started, proven against its spec, its tool loaded. Only then it may wait for a call."""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from bailiwick.errors import SandboxFailed, SandboxRefused
+from bailiwick.sandbox.attestation import attest
+from bailiwick.sandbox.conversation import Channel, load, wait_until_ready
+from bailiwick.sandbox.egress.proxy import Door, EgressProxy
+from bailiwick.sandbox.evidence import keep_evidence
+from bailiwick.sandbox.mounts import verify_mounts
+from bailiwick.sandbox.spec import Mount, Spec
+
+__all__ = ["Container", "Engine", "Ready", "Starter"]
+
+_START_WITHIN = 30.0
+_LOAD_WITHIN = 20.0
+
+
+class Container(Protocol):
+    """A started container with a runner in it."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def image_digest(self) -> str: ...
+
+    @property
+    def channel(self) -> Channel: ...
+
+    @property
+    def rlimits(self) -> Mapping[str, int]:
+        """Limits of the tool's process where no cgroup keeps them, named without RLIMIT_. Empty: a cgroup does."""
+        ...
+
+    def limits(self) -> Mapping[str, object]:
+        """Limits as the kernel has them, where the container cannot see its own; the rest of its report."""
+        ...
+
+    def overstepped(self) -> bool:
+        """Whether its memory limit was enforced by killing, asked after it ended or lost a process."""
+        ...
+
+    def ended_before(self, moment: float) -> bool:
+        """Whether it is known to have ended before ``moment`` (seconds since 1970), asked after its stream ended."""
+        ...
+
+    def kill(self) -> None:
+        """End everything in it now. Safe to call twice, from any thread."""
+        ...
+
+    def discard(self) -> None:
+        """Remove it; the work is done elsewhere, later. Safe to call twice."""
+        ...
+
+
+class Engine(Protocol):
+    """Where containers come from. Blocking; called from several threads."""
+
+    @property
+    def kind(self) -> str: ...
+
+    def check(self, spec: Spec) -> None: ...
+
+    def start(self, spec: Spec, own: tuple[Mount, ...] = ()) -> Container:
+        """A started container, with ``own`` mounted beside what the spec says. Raises SandboxRefused or SandboxFailed,
+        and leaves nothing behind then."""
+        ...
+
+    def reconcile(self) -> object:
+        """Remove what dead owners left, and what could not be removed before. Never raises."""
+        ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ready:
+    """A proven container that waits for its call. ``loaded``: its tool is imported, and a process waits."""
+
+    container: Container
+    spec: Spec
+    file: str
+    evidence: str
+    loaded: bool
+    door: Door | None
+    stamp: tuple[tuple[int, ...], ...]
+    since: float
+    took: float
+    """Seconds that it took to get here."""
+
+    def usable(self) -> bool:
+        """Whether it still waits, and what it has mounted is still what stands there. Takes some 20 µs."""
+        try:
+            return self.container.channel.silent() and _stamp(self.spec) == self.stamp
+        except (SandboxRefused, OSError, ValueError):
+            return False
+
+    def destroy(self) -> None:
+        """Remove it later; nothing is waited for. One that still runs something is killed before, by its user."""
+        if self.door is not None:
+            self.door.close()
+        self.container.discard()
+
+
+class Starter:
+    """Makes containers ready."""
+
+    def __init__(self, engine: Engine, egress: EgressProxy) -> None:
+        self._engine, self._egress = engine, egress
+
+    def start(self, spec: Spec, file: str) -> Ready:
+        """A container of ``spec`` with the tool's ``file`` loaded; an empty ``file``: none.
+
+        Raises SandboxRefused, SandboxFailed or AttestationFailed, and leaves nothing behind then.
+        """
+        begun = time.monotonic()
+        verify_mounts(spec)
+        stamp = _stamp(spec)
+        door = self._egress.open(spec.network, byte_limit=spec.network_bytes) if spec.network else None
+        try:
+            own = _own_mounts(door)
+            container = self._engine.start(spec, own)
+            try:
+                return self._proven(container, spec, own, file, stamp, door, begun)
+            except BaseException:
+                container.kill()
+                container.discard()
+                raise
+        except BaseException:
+            if door is not None:
+                door.close()
+            raise
+
+    def _proven(
+        self,
+        container: Container,
+        spec: Spec,
+        own: tuple[Mount, ...],
+        file: str,
+        stamp: tuple[tuple[int, ...], ...],
+        door: Door | None,
+        begun: float,
+    ) -> Ready:
+        hello = wait_until_ready(container.channel, _START_WITHIN)
+        seen = {**hello.report, "limits": {**hello.report.get("limits", {}), **container.limits()}}
+        attest(spec, self._engine.kind, hello.spec, seen, own)
+        digest = keep_evidence(spec, kind=self._engine.kind, image=container.image_digest, report=seen)
+        loaded = bool(file) and load(container.channel, file, rlimits=container.rlimits, within=_LOAD_WITHIN)
+        if file and not container.channel.silent():
+            raise SandboxFailed("the container ended while its tool was loaded")
+        now = time.monotonic()
+        return Ready(
+            container=container,
+            spec=spec,
+            file=file,
+            evidence=digest,
+            loaded=loaded,
+            door=door,
+            stamp=stamp,
+            since=now,
+            took=now - begun,
+        )
+
+
+def _own_mounts(door: Door | None) -> tuple[Mount, ...]:
+    if door is None:
+        return ()
+    return (Mount(source=door.folder, target="/egress"), Mount(source=door.hosts, target="/etc/hosts"))
+
+
+def _stamp(spec: Spec) -> tuple[tuple[int, ...], ...]:
+    """What stands at the spec's mounts: which file or folder, and of a file that is only read, which contents.
+
+    A tool's file that was edited must not be served by a process that imported it before.
+    """
+    return tuple(_stamp_of(mount) for mount in spec.mounts)
+
+
+def _stamp_of(mount: Mount) -> tuple[int, ...]:
+    try:
+        state = os.lstat(mount.source)  # noqa: PTH116: on the way of every call
+    except OSError as error:
+        raise SandboxRefused(f"{mount.source} cannot be mounted: {error}", fix="put it back and try again") from None
+    if stat.S_ISREG(state.st_mode) and not mount.write:
+        return state.st_dev, state.st_ino, state.st_mtime_ns, state.st_size
+    return state.st_dev, state.st_ino
