@@ -34,10 +34,11 @@ def ensure_python_image(client: EngineClient, on_progress: Callable[[str], None]
     except ImageNotFound:
         if on_progress is not None:
             on_progress("handing the sandbox's image to Docker (once)")
-        with tempfile.NamedTemporaryFile(suffix=".tar") as file:
+        with tempfile.TemporaryFile(suffix=".tar") as file:  # without a name: a host that is killed here leaves nothing
             write_archive(tree.root, file)
-            file.flush()
-            client.import_image_from_file(file.name, repository=_REPOSITORY, tag=tree.key)
+            file.seek(0)
+            # Name and tag in one: Podman drops a tag that is given by itself.
+            client.import_image_from_data(file, repository=tag)
         digest = str(client.inspect_image(tag)["Id"])
     return Image(digest=digest, python=tree.python)
 
