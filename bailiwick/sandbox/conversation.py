@@ -13,7 +13,18 @@ from bailiwick.errors import SandboxFailed
 from bailiwick.sandbox.inside import wire
 from bailiwick.sandbox.spec import ExitCause, OutputFile, Request, Result, ToolFailure
 
-__all__ = ["GRACE", "Channel", "ChannelEnded", "Hello", "NotHandedOver", "ask", "load", "wait_until_ready"]
+__all__ = [
+    "GRACE",
+    "Channel",
+    "ChannelEnded",
+    "Hello",
+    "NotHandedOver",
+    "ask",
+    "ask_to_load",
+    "hear_loaded",
+    "load",
+    "wait_until_ready",
+]
 
 GRACE = 3.0
 """Seconds beyond the tool's own after which a runner that has not answered is given up."""
@@ -68,12 +79,21 @@ def load(channel: Channel, file: str, *, rlimits: Mapping[str, int], within: flo
 
     Raises SandboxFailed when the runner does not answer.
     """
+    ask_to_load(channel, file, rlimits=rlimits, within=within)
+    return hear_loaded(channel, within=within)
+
+
+def ask_to_load(channel: Channel, file: str, *, rlimits: Mapping[str, int], within: float) -> None:
+    """The first half of ``load``, which does not wait."""
     wanted = {"op": "load", "file": file, "time": within, "output": _LOAD_OUTPUT, "rlimits": dict(rlimits)}
-    deadline = time.monotonic() + within + GRACE
     try:
-        channel.send(wire.encode(wanted), deadline)
+        channel.send(wire.encode(wanted), time.monotonic() + GRACE)
     except (ChannelEnded, TimeoutError):
         raise SandboxFailed("the container ended before its tool was loaded") from None
+
+
+def hear_loaded(channel: Channel, *, within: float) -> bool:
+    """The second half of ``load``. Raises SandboxFailed."""
     return _heard(channel, within + GRACE, "the tool was not loaded").get("loaded") is True
 
 

@@ -8,11 +8,14 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from bailiwick.errors import SandboxFailed
+from bailiwick.sandbox.conversation import ask_to_load, hear_loaded
 from bailiwick.sandbox.spec import Spec
 from bailiwick.sandbox.starting import Ready
 
 __all__ = ["Conversations", "Kept"]
 
+_LOAD_WITHIN = 20.0
 _IDLE = 540.0
 """Seconds after which one that nobody speaks to is given up; its runner would end by itself a minute later."""
 
@@ -21,9 +24,34 @@ _IDLE = 540.0
 class Kept:
     """One conversation's container of one spec; None: there is none now. Calls of a conversation take turns."""
 
+    file: str
     turn: threading.Lock = field(default_factory=threading.Lock)
     ready: Ready | None = None
     used: float = 0.0
+    loading: bool = False
+    """Whether the runner was asked to load the tool again, and has not been heard since."""
+
+    def load_again(self, ready: Ready) -> None:
+        """Let the tool be imported for the next call, while nobody waits for it."""
+        container = ready.container
+        try:
+            ask_to_load(container.channel, self.file, rlimits=container.rlimits, within=_LOAD_WITHIN)
+        except SandboxFailed:
+            self.ready = None
+        else:
+            self.loading = True
+
+    def usable(self) -> bool:
+        """Whether the container is there, waits, and has mounted what stands there now."""
+        if self.ready is None:
+            return False
+        if self.loading:
+            self.loading = False
+            try:
+                hear_loaded(self.ready.container.channel, within=_LOAD_WITHIN)
+            except SandboxFailed:
+                return False
+        return self.ready.usable()
 
 
 class Conversations:
@@ -38,10 +66,10 @@ class Conversations:
     def turn(self, spec: Spec, thread: str, file: str) -> Generator[tuple[Kept, Ready, bool]]:
         """This conversation's container, to be used alone; set ``kept.ready`` to None to give it up afterwards."""
         with self._lock:
-            kept = self._kept.setdefault((spec, thread, file), Kept())
+            kept = self._kept.setdefault((spec, thread, file), Kept(file))
         with kept.turn:
             waited = True
-            if kept.ready is not None and not kept.ready.usable():
+            if not kept.usable():
                 self._give_up(kept)
             if kept.ready is None:
                 kept.ready, waited = self._take(spec, file)

@@ -9,10 +9,11 @@ from typing import Literal
 
 from bailiwick.errors import SandboxFailed, SandboxUnavailable
 from bailiwick.sandbox.bubblewrap import BubblewrapEngine
-from bailiwick.sandbox.conversation import wait_until_ready
 from bailiwick.sandbox.docker import DockerEngine, connect
-from bailiwick.sandbox.single_use import Engine, SingleUse
+from bailiwick.sandbox.pool_settings import PoolSettings
+from bailiwick.sandbox.single_use import SingleUse
 from bailiwick.sandbox.spec import Sandbox, Spec
+from bailiwick.sandbox.starting import Engine, Starter
 
 __all__ = ["VARIABLE", "Kind", "open_sandbox"]
 
@@ -23,13 +24,18 @@ _Progress = Callable[[str], None]
 FIX = "start Docker (systemctl start docker), or install bubblewrap (Debian: apt-get install bubblewrap)"
 
 
-async def open_sandbox(kind: Kind = "auto", *, on_progress: _Progress | None = None) -> Sandbox:
+async def open_sandbox(
+    kind: Kind = "auto", *, pool: PoolSettings | None = None, on_progress: _Progress | None = None
+) -> Sandbox:
     """Open a sandbox, making its image where it is missing; ``on_progress`` is told of what takes seconds.
+
+    ``pool`` says how many containers wait; None: what BAILIWICK_POOL_* say.
 
     ``auto``: what BAILIWICK_SANDBOX says, else Docker where an engine answers, else bubblewrap. Raises
     SandboxUnavailable with every reason and the command that fixes it.
     """
-    return await asyncio.to_thread(_open, _chosen(kind), on_progress)
+    settings = pool or PoolSettings.from_environment()
+    return await asyncio.to_thread(_open, _chosen(kind), settings, on_progress)
 
 
 def _chosen(kind: Kind) -> Kind:
@@ -41,18 +47,18 @@ def _chosen(kind: Kind) -> Kind:
     return wanted or "auto"
 
 
-def _open(kind: Kind, on_progress: _Progress | None) -> Sandbox:
+def _open(kind: Kind, pool: PoolSettings, on_progress: _Progress | None) -> Sandbox:
     match kind:
         case "docker":
-            return SingleUse(_docker(on_progress))
+            return SingleUse(_docker(on_progress), pool)
         case "bubblewrap":
-            return SingleUse(_bubblewrap(on_progress))
+            return SingleUse(_bubblewrap(on_progress), pool)
         case "auto":
             try:
-                return SingleUse(_docker(on_progress))
+                return SingleUse(_docker(on_progress), pool)
             except SandboxUnavailable as no_docker:
                 try:
-                    return SingleUse(_bubblewrap(on_progress))
+                    return SingleUse(_bubblewrap(on_progress), pool)
                 except SandboxUnavailable as no_bubblewrap:
                     message = f"no sandbox is here: {no_docker.message}; {no_bubblewrap.message}"
                     raise SandboxUnavailable(message, fix=FIX) from None
@@ -85,10 +91,8 @@ def _bubblewrap(on_progress: _Progress | None) -> Engine:
 
 
 def prove(engine: Engine) -> None:
-    """Start a container that serves nothing. Raises SandboxFailed."""
-    container = engine.start(Spec(image="python"))
-    try:
-        wait_until_ready(container.channel, 15)
-    finally:
-        container.kill()
-        container.discard()
+    """Start a container that serves nothing, and prove it. Raises SandboxFailed."""
+    starter = Starter(engine)
+    ready = starter.start(Spec(image="python"), "")
+    ready.container.kill()
+    ready.destroy()

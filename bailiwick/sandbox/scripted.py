@@ -35,6 +35,9 @@ class ScriptedSandbox:
     def check(self, spec: Spec) -> None:
         """Holds every spec."""
 
+    def prepare(self, spec: Spec, file: str) -> None:
+        """Nothing waits here."""
+
     async def run(self, spec: Spec, request: Request) -> Result:
         self.requests.append((spec, request))
         if request.op == "describe":

@@ -12,10 +12,9 @@ from threading import Event
 from typing import Any
 
 from bailiwick.errors import SandboxFailed
-from bailiwick.sandbox.conversation import NotHandedOver, ask, load
+from bailiwick.sandbox.conversation import NotHandedOver, ask
 from bailiwick.sandbox.conversations import Conversations
-from bailiwick.sandbox.egress import EgressEvent, EgressProxy
-from bailiwick.sandbox.ownership import own_folder
+from bailiwick.sandbox.egress import EgressEvent
 from bailiwick.sandbox.pool import Pool
 from bailiwick.sandbox.pool_settings import PoolSettings
 from bailiwick.sandbox.spec import Request, Result, Spec
@@ -27,7 +26,6 @@ _AT_ONCE = 64
 """Calls in flight; a thread each, since it does nothing but wait."""
 _TAKES = 4
 """Containers that may turn out to have ended before a call is told that there is no working sandbox."""
-_RELOAD_WITHIN = 20.0
 
 
 @dataclass(eq=False)
@@ -49,10 +47,10 @@ class SingleUse:
 
     def __init__(self, engine: Engine, pool: PoolSettings | None = None) -> None:
         self._engine = engine
-        self._egress = EgressProxy(own_folder)
+        self._starter = Starter(engine)
         self._conversations = Conversations(self._take, self._release)
         self._pool = Pool(
-            Starter(engine, self._egress),
+            self._starter,
             pool or PoolSettings.from_environment(),
             reconcile=self._reconcile,
             make_room=self._conversations.make_room,
@@ -96,7 +94,7 @@ class SingleUse:
         wait(set(self._running))
         self._conversations.close()
         self._pool.close()
-        self._egress.close()
+        self._starter.close()
         # The engine before the threads: bubblewrap ends with the thread that started it, and should end by itself.
         self._engine.close()
         self._pool.join()
@@ -134,10 +132,7 @@ class SingleUse:
             if call.given_up.is_set() or result.cause in ("killed", "timeout", "oom", "output"):
                 kept.ready = None
             elif file:
-                try:  # for the next call of this conversation; the reply of this one waits for it
-                    load(ready.container.channel, file, rlimits=ready.container.rlimits, within=_RELOAD_WITHIN)
-                except SandboxFailed:
-                    kept.ready = None
+                kept.load_again(ready)
             return result
 
     def _serve(self, call: _Call, ready: Ready, waited: bool) -> Result:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,9 +13,10 @@ from typing import Protocol
 from bailiwick.errors import SandboxFailed, SandboxRefused
 from bailiwick.sandbox.attestation import attest
 from bailiwick.sandbox.conversation import Channel, load, wait_until_ready
-from bailiwick.sandbox.egress.proxy import Door, EgressProxy
+from bailiwick.sandbox.egress import Door, EgressProxy
 from bailiwick.sandbox.evidence import keep_evidence
 from bailiwick.sandbox.mounts import verify_mounts
+from bailiwick.sandbox.ownership import own_folder
 from bailiwick.sandbox.spec import Mount, Spec
 
 __all__ = ["Container", "Engine", "Ready", "Starter"]
@@ -113,8 +115,24 @@ class Ready:
 class Starter:
     """Makes containers ready."""
 
-    def __init__(self, engine: Engine, egress: EgressProxy) -> None:
-        self._engine, self._egress = engine, egress
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._lock = threading.Lock()
+        self._egress: EgressProxy | None = None
+
+    def close(self) -> None:
+        """Close every way out. Safe to call twice."""
+        with self._lock:
+            if self._egress is not None:
+                self._egress.close()
+
+    def _door(self, spec: Spec) -> Door | None:
+        if not spec.network:
+            return None
+        with self._lock:
+            if self._egress is None:  # a process whose tools reach nothing has no folder for sockets
+                self._egress = EgressProxy(own_folder())
+        return self._egress.open(spec.network, byte_limit=spec.network_bytes)
 
     def start(self, spec: Spec, file: str) -> Ready:
         """A container of ``spec`` with the tool's ``file`` loaded; an empty ``file``: none.
@@ -124,7 +142,7 @@ class Starter:
         begun = time.monotonic()
         verify_mounts(spec)
         stamp = _stamp(spec)
-        door = self._egress.open(spec.network, byte_limit=spec.network_bytes) if spec.network else None
+        door = self._door(spec)
         try:
             own = _own_mounts(door)
             container = self._engine.start(spec, own)

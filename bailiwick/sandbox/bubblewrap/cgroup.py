@@ -85,7 +85,7 @@ class CgroupLimiter:
     def guard(self, pid: int, spec: Spec, kill: Callable[[], None]) -> CgroupGuard:
         name = f"{self._owner}-{next(_NUMBERS)}"
         groups = {controller: group / name for controller, group in self._cgroups.groups.items()}
-        guard = CgroupGuard(self._cgroups.version, groups)
+        guard = CgroupGuard(self._cgroups.version, groups, pid)
         try:
             for group in set(groups.values()):
                 group.mkdir()
@@ -110,8 +110,8 @@ class CgroupLimiter:
 class CgroupGuard:
     rlimits: Mapping[str, int] = {}
 
-    def __init__(self, version: int, groups: Mapping[str, Path]) -> None:
-        self._version, self._groups = version, groups
+    def __init__(self, version: int, groups: Mapping[str, Path], pid: int) -> None:
+        self._version, self._groups, self._pid = version, groups, pid
         self._oom_kills = 0
 
     def set(self, spec: Spec) -> None:
@@ -131,6 +131,24 @@ class CgroupGuard:
             if (swap := memory / "memory.swap.max").exists():
                 swap.write_text("0")
             (cpu / "cpu.max").write_text(f"{quota} {_PERIOD_US}")
+
+    def limits(self) -> Mapping[str, object]:
+        """Read back from the kernel; empty when the container's first process is not in these groups."""
+        memory, pids, cpu = (self._groups[name] for name in _NEEDED)
+        if any(str(self._pid) not in (group / "cgroup.procs").read_text().split() for group in (memory, pids, cpu)):
+            return {}
+        number = {"pids": _number(pids / "pids.max")}
+        if self._version == 1:
+            quota, period = _number(cpu / "cpu.cfs_quota_us"), _number(cpu / "cpu.cfs_period_us")
+            number["memory"] = _number(memory / "memory.limit_in_bytes")
+            if (swap := memory / "memory.memsw.limit_in_bytes").exists():
+                number["swap"] = _number(swap)
+        else:
+            quota, period = map(int, (cpu / "cpu.max").read_text().split())
+            number["memory"] = _number(memory / "memory.max")
+            if (swap := memory / "memory.swap.max").exists():
+                number["swap"] = _number(swap)
+        return {**number, "cpu": quota / period}
 
     def overstepped(self) -> bool:
         file = "memory.oom_control" if self._version == 1 else "memory.events"
@@ -152,3 +170,7 @@ class CgroupGuard:
                     time.sleep(0.02)
                 else:
                     break
+
+
+def _number(file: Path) -> int:
+    return int(file.read_text())

@@ -40,10 +40,10 @@ def bubblewrap_command(
     lent = ["CAP_SYS_ADMIN", "CAP_SETPCAP"]
     if as_root:
         lent += ["CAP_SETUID", "CAP_SETGID"]
-    if spec.network:
-        lent.append("CAP_NET_BIND_SERVICE")  # the ports of the hosts it may reach are below 1024
     else:
         command += ["--unshare-user", "--uid", str(uid), "--gid", str(gid)]
+    if spec.network:
+        lent.append("CAP_NET_BIND_SERVICE")  # the ports of the hosts it may reach are below 1024
     command += ["--die-with-parent", "--new-session", "--as-pid-1", "--hostname", "sandbox", "--clearenv"]
     for name, value in ENVIRONMENT.items():
         command += ["--setenv", name, value]

@@ -21,7 +21,7 @@ from bailiwick.sandbox.bubblewrap.pipes import PipeChannel
 from bailiwick.sandbox.conversation import Channel
 from bailiwick.sandbox.image import PythonTree, python_tree
 from bailiwick.sandbox.seccomp import bpf_program
-from bailiwick.sandbox.spec import Spec
+from bailiwick.sandbox.spec import Mount, Spec
 
 __all__ = ["BubblewrapEngine", "find_bubblewrap"]
 
@@ -63,20 +63,20 @@ class BubblewrapEngine:
                 fix="set BAILIWICK_SANDBOX=docker, or write runtime: any",
             )
 
-    def start(self, spec: Spec) -> BubblewrapContainer:
+    def start(self, spec: Spec, own: tuple[Mount, ...] = ()) -> BubblewrapContainer:
         self.check(spec)
         with contextlib.ExitStack() as ours:
 
-            def own(descriptor: int, mode: Literal["rb", "wb"]) -> FileIO:
+            def kept(descriptor: int, mode: Literal["rb", "wb"]) -> FileIO:
                 # A file object closes its descriptor once; a number closed twice may be another thread's by then.
                 return ours.enter_context(FileIO(descriptor, mode))
 
-            program = own(os.memfd_create("bailiwick-seccomp"), "wb")
+            program = kept(os.memfd_create("bailiwick-seccomp"), "wb")
             program.write(self._filter)
             program.seek(0)
             (info_fd, told_fd), (block_fd, release_fd) = os.pipe(), os.pipe()
-            info, told = own(info_fd, "rb"), own(told_fd, "wb")
-            block, release = own(block_fd, "rb"), own(release_fd, "wb")
+            info, told = kept(info_fd, "rb"), kept(told_fd, "wb")
+            block, release = kept(block_fd, "rb"), kept(release_fd, "wb")
             command = bubblewrap_command(
                 spec,
                 bwrap=self._bwrap,
@@ -85,6 +85,7 @@ class BubblewrapEngine:
                 seccomp_fd=program.fileno(),
                 info_fd=told.fileno(),
                 block_fd=block.fileno(),
+                own=own,
             )
             process = subprocess.Popen(  # noqa: S603
                 command,
@@ -106,6 +107,9 @@ class BubblewrapEngine:
                 raise SandboxFailed(f"the limits could not be set: {error}") from None
             release.write(b"1")  # only now it runs
         return container
+
+    def reconcile(self) -> None:
+        end_orphans()
 
     def close(self) -> None:
         if not self._closed:
@@ -135,6 +139,12 @@ class BubblewrapContainer:
     @property
     def rlimits(self) -> Mapping[str, int]:
         return self.guard.rlimits if self.guard is not None else {}
+
+    def limits(self) -> Mapping[str, object]:
+        return self.guard.limits() if self.guard is not None else {}
+
+    def ended_before(self, moment: float) -> bool:
+        return False  # a pipe without a reader takes nothing: what was sent, was sent to one that lived
 
     def overstepped(self) -> bool:
         return self.guard is not None and self.guard.overstepped()

@@ -20,6 +20,10 @@ class Guard(Protocol):
         """Limits that the tool's own process must take, named without RLIMIT_."""
         ...
 
+    def limits(self) -> Mapping[str, object]:
+        """The limits as the kernel has them; ``{"watched": True}`` where a thread keeps them."""
+        ...
+
     def overstepped(self) -> bool:
         """Whether something was killed for memory."""
         ...

@@ -44,6 +44,9 @@ class WatchingGuard:
         self._thread = threading.Thread(target=self._watch, name="bailiwick-limits", daemon=True)
         self._thread.start()
 
+    def limits(self) -> Mapping[str, object]:
+        return {"watched": True}
+
     def overstepped(self) -> bool:
         return self._over_memory
 

@@ -6,6 +6,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -17,7 +18,7 @@ from bailiwick.sandbox.docker.client import EngineClient, EngineGone, ImageNotFo
 from bailiwick.sandbox.docker.flags import create_arguments
 from bailiwick.sandbox.docker.image import Image, ensure_python_image, find_image
 from bailiwick.sandbox.ownership import MARK, abandoned, machine, owner_labels
-from bailiwick.sandbox.spec import Spec
+from bailiwick.sandbox.spec import Mount, Spec
 
 __all__ = ["DockerEngine"]
 
@@ -59,18 +60,18 @@ class DockerEngine:
         self._runtime(spec)
         self._image(spec.image)
 
-    def start(self, spec: Spec) -> DockerContainer:
+    def start(self, spec: Spec, own: tuple[Mount, ...] = ()) -> DockerContainer:
         try:
-            return self._start(spec)
+            return self._start(spec, own)
         except ImageNotFound:  # somebody removed it from the engine: ours is made anew, another is missed by name
             with self._lock:
                 self._images.pop(spec.image, None)
         try:
-            return self._start(spec)
+            return self._start(spec, own)
         except ImageNotFound as error:
             raise SandboxFailed(f"Docker did not start a container: {first_line(error)}") from None
 
-    def _start(self, spec: Spec) -> DockerContainer:
+    def _start(self, spec: Spec, own: tuple[Mount, ...]) -> DockerContainer:
         image, runtime = self._image(spec.image), self._runtime(spec)
         arguments = create_arguments(
             spec,
@@ -79,6 +80,7 @@ class DockerEngine:
             runner=image.runner,
             labels=owner_labels(spec.digest),
             runtime=runtime,
+            own=own,
         )
         container, attached = "", None
         try:
@@ -157,6 +159,19 @@ class DockerContainer:
     def channel(self) -> Channel:
         return self._streams
 
+    def limits(self) -> Mapping[str, object]:
+        return {}  # it sees its own control groups
+
+    def ended_before(self, moment: float) -> bool:
+        # The engine learns of an end a moment after the stream has ended.
+        for pause in (0.0, 0.05, 0.2):
+            time.sleep(pause)
+            with contextlib.suppress(*EngineGone, ValueError, KeyError):
+                state = self._client.inspect_container(self.id)["State"]
+                if not state["Running"]:
+                    return _moment(str(state["FinishedAt"])) < moment
+        return False
+
     def overstepped(self) -> bool:
         # The engine learns of it from an event that may come a moment after the end of the stream.
         for pause in (0.0, 0.02, 0.05, 0.1, 0.2):
@@ -179,6 +194,11 @@ class DockerContainer:
             with contextlib.suppress(OSError):
                 self._attached.close()
             self._afterwards.add(partial(_remove, self._client, self.id))
+
+
+def _moment(told: str) -> float:
+    """Seconds since 1970 of an engine's ``2026-01-31T12:00:00.123456789Z``, whose nanoseconds Python does not read."""
+    return datetime.fromisoformat(f"{told[:19]}+00:00").timestamp() + float("0" + told[19:].rstrip("Z") or 0)
 
 
 def _remove(client: EngineClient, container: str) -> None:

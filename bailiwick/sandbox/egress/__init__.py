@@ -1,0 +1,2 @@
+from bailiwick.sandbox.egress.proxy import Door, EgressEvent, EgressProxy
+__all__=["Door","EgressEvent","EgressProxy"]

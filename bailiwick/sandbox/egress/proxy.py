@@ -3,6 +3,9 @@ from pathlib import Path
 from typing import Any
 
 
+class EgressEvent: ...
+
+
 class Door:
     folder: Path
     hosts: Path

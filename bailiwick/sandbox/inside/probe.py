@@ -41,6 +41,11 @@ _LIMITS = {
     "swap": ("memory.swap.max", "memory/memory.memsw.limit_in_bytes"),
     "pids": ("pids.max", "pids/pids.max"),
 }
+_COVERED = (
+    "/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list", "/proc/sched_debug",
+    "/proc/scsi", "/sys/firmware", "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger",
+)  # fmt: skip
+"""Places that an OCI runtime covers, or makes read-only, where the kernel has them."""
 _CGROUP = Path("/sys/fs/cgroup")
 
 
@@ -68,6 +73,7 @@ def look() -> dict[str, Any]:
 
 def _report() -> dict[str, Any]:
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines() if ":" in line)
+    mounts = _mounts()
     return {
         "uid": list(os.getresuid()),
         "gid": list(os.getresgid()),
@@ -75,7 +81,8 @@ def _report() -> dict[str, Any]:
         "capabilities": {name: int(status[name], 16) for name in _STATUS if name in status},
         "no_new_privileges": int(status.get("NoNewPrivs", "0")),
         "seccomp": int(status.get("Seccomp", "0")),
-        "mounts": _mounts(),
+        "mounts": mounts,
+        "uncovered": [place for place in _COVERED if place not in mounts and Path(place).exists()],
         "interfaces": _interfaces(),
         "limits": _limits(),
         "environment": sorted(os.environ),
@@ -156,6 +163,9 @@ def _acts() -> dict[str, Callable[[], Any]]:
         "unshare net": lambda: must(libc.unshare(_NEW_NET)),
         "unshare mount": lambda: must(libc.unshare(_NEW_MOUNT)),
         "read the runner": lambda: Path("/proc/1/mem").open("rb").close(),
+        "write core_pattern": lambda: Path("/proc/sys/kernel/core_pattern").open("r+b").close(),
+        "write sysrq-trigger": lambda: Path("/proc/sysrq-trigger").open("r+b").close(),
+        "read kcore": lambda: _read_some("/proc/kcore"),
         "sethostname": lambda: socket.sethostname("probe"),
     }
     for name, family in _FAMILIES.items():
@@ -164,6 +174,13 @@ def _acts() -> dict[str, Callable[[], Any]]:
     for name, number in (*_CALLS.get(platform.machine(), {}).items(), *_EVERYWHERE.items()):
         acts[name] = lambda number=number: call(number)
     return acts
+
+
+def _read_some(file: str) -> None:
+    """One that is covered by /dev/null opens, and has nothing in it."""
+    with Path(file).open("rb") as found:
+        if not found.read(1):
+            raise PermissionError(errno.EACCES, "nothing is in it")
 
 
 def _outcome(act: Callable[[], Any]) -> str:
