@@ -131,7 +131,7 @@ def _mounts(
 
 
 def _is_the_systems(point: str, kind: str) -> bool:
-    if point == "/":
+    if point in ("/", "/bailiwick"):
         return True
     return kind == "bubblewrap" and point in ("/usr", "/lib", "/lib64", "/bin", "/etc", "/bailiwick")
 
