@@ -36,36 +36,74 @@ class Caller:
     """Calls that the sandbox did not take: it raised."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Stock:
+    """Our containers once nothing more happens to them: how many wait, and when the last of them changed."""
+
+    waiting: int
+    since: float
+
+
 async def sustained(ours: Ours, image: str, *, callers: int, seconds: float) -> dict[str, Any]:
-    """Calls a second of ``callers`` at once, and the engine's containers a second; ``seconds`` for each in all."""
+    """Calls a second of ``callers`` at once, and the engine's containers a second; ``seconds`` for each in all.
+
+    What a stretch leaves to do counts as its time: used containers that are still to be removed, and waiting ones
+    that are still to be made. Containers that waited already and are not replaced do not count as made.
+    """
     stretch = seconds / len(_THREADS)
     everyone = [Caller() for _ in range(callers)]
     engine: dict[str, float] = {}
-    took = 0.0
+    took, grown = 0.0, 0
     for threads in _THREADS:
+        before = await asyncio.to_thread(_settle, ours, everyone)
         engine[str(threads)] = await asyncio.to_thread(_engine_rate, ours, image, threads, stretch)
         started = time.perf_counter()
         await asyncio.gather(*(_call_until(ours, caller, started + stretch) for caller in everyone))
-        took += time.perf_counter() - started
-    return _summary(everyone, took, engine)
+        ended = time.perf_counter()
+        after = await asyncio.to_thread(_settle, ours, everyone)
+        took += max(ended, after.since) - started
+        grown += after.waiting - before.waiting
+    return _summary(everyone, took, grown, engine)
 
 
-def _summary(everyone: list[Caller], took: float, engine: dict[str, float]) -> dict[str, Any]:
+def _summary(everyone: list[Caller], took: float, grown: int, engine: dict[str, float]) -> dict[str, Any]:
     answered = [len(caller.waits) for caller in everyone]
     containers = [each for caller in everyone for each in caller.containers]
-    rate, best = sum(answered) / took, max(engine.values())
+    made, best = (len(set(containers)) + grown) / took, max(engine.values())
+    waits = sorted(wait for caller in everyone for wait in caller.waits) or [0.0]
     return {
         "callers": len(everyone),
         "calls": sum(answered),
-        "calls_per_s": rate,
+        "calls_per_s": sum(answered) / took,
+        "made_per_s": made,
         "engine_per_s": engine,
-        "share_of_engine": rate / best if best else 0.0,
+        "share_of_engine": made / best if best else 0.0,
         "containers_used_twice": len(containers) - len(set(containers)),
         "fewest_calls": min(answered),
         "most_calls": max(answered),
-        "longest_wait_ms": max((wait for caller in everyone for wait in caller.waits), default=0.0) * 1000,
+        "wait_p50_ms": waits[len(waits) // 2] * 1000,
+        "longest_wait_ms": waits[-1] * 1000,
         "refused": sum(caller.refused for caller in everyone),
     }
+
+
+def _settle(ours: Ours, everyone: list[Caller], *, quiet: float = 0.6, within: float = 60.0) -> Stock:
+    """Wait until no used container is left, and for ``quiet`` seconds none came or went."""
+    used = {each for caller in everyone for each in caller.containers}
+    client: Any = docker.from_env().api
+    began = since = time.perf_counter()
+    there: set[str] = set()
+    try:
+        while True:
+            found = {str(each["Id"]) for each in client.containers(all=True, filters={"label": ours.labels})}
+            now = time.perf_counter()
+            if found != there:
+                there, since = found, now
+            if now - began > within or (now - since > quiet and not there & used):
+                return Stock(waiting=len(there - used), since=since)
+            time.sleep(0.05)
+    finally:
+        client.close()
 
 
 async def _call_until(ours: Ours, caller: Caller, end: float) -> None:

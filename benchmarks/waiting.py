@@ -10,7 +10,6 @@ from typing import Any
 
 import docker
 
-from bailiwick.sandbox.ownership import owner_labels
 from benchmarks.peers import Ours
 
 __all__ = ["waiting_memory"]
@@ -31,9 +30,8 @@ async def waiting_memory(ours: Ours, *, pause: float) -> dict[str, Any]:
 
 def _measure(ours: Ours) -> dict[str, Any]:
     client: Any = docker.from_env().api
-    labels = [f"{name}={value}" for name, value in owner_labels(ours.spec.digest).items()]
     try:
-        found = client.containers(filters={"label": labels, "status": "running"})
+        found = client.containers(filters={"label": ours.labels, "status": "running"})
         each = [_one(client, container["Id"]) for container in found]
     finally:
         client.close()
@@ -42,7 +40,9 @@ def _measure(ours: Ours) -> dict[str, Any]:
     names = {name for one in each for name in one}
     return {
         "containers": len(each),
-        **{f"{name}_mib": statistics.median(one[name] for one in each if name in one) / 2**20 for name in sorted(names)},
+        **{
+            f"{name}_mib": statistics.median(one[name] for one in each if name in one) / 2**20 for name in sorted(names)
+        },
     }
 
 

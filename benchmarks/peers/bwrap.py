@@ -1,4 +1,4 @@
-"""bubblewrap as agents' shells use it: a fresh sandbox and a fresh interpreter for each call, the host seen read-only."""
+"""bubblewrap as agents' shells use it: a fresh sandbox and interpreter for each call, the host seen read-only."""
 
 from __future__ import annotations
 

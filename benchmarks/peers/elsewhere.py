@@ -44,9 +44,7 @@ class Program:
 
 PROGRAMS = (
     Program(name="llm-sandbox, a container a call", file="llm_sandbox_fresh.py", fresh=True, every=4),
-    Program(
-        name="llm-sandbox, pool, used once", file="llm_sandbox_pool.py", fresh=True, every=4, more=("once",)
-    ),
+    Program(name="llm-sandbox, pool, used once", file="llm_sandbox_pool.py", fresh=True, every=4, more=("once",)),
     Program(name="llm-sandbox, pool", file="llm_sandbox_pool.py", fresh=False, more=("reused",)),
     Program(name="autogen-ext, Docker", file="autogen_docker.py", fresh=False),
     Program(name="smolagents, Docker", file="smolagents_docker.py", fresh=False),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bailiwick.sandbox import Mount, Request, Result, Sandbox, Spec, open_sandbox
+from bailiwick.sandbox.ownership import owner_labels
 from benchmarks.peers.way import Timed, Tool
 
 __all__ = ["Answered", "Ours", "isolations"]
@@ -31,6 +32,8 @@ def a_while() -> list[float]:
     time.sleep(0.02)
     return [started, time.perf_counter()]
 '''
+_LASTING = ("machine", "pid", "started", "spec")
+"""Last words of the labels that are the same for all of them."""
 _FUNCTIONS: dict[Tool, str] = {"nothing": "nothing", "20 ms": "a_while"}
 
 
@@ -41,7 +44,7 @@ def isolations() -> tuple[Literal["call", "thread"], ...]:
 
 @dataclass(frozen=True, kw_only=True)
 class Answered:
-    """One call. The clock inside is the host's, so that the way there and the way back can be told apart, in seconds."""
+    """One call. Inside is the host's clock, so that the ways there and back, in seconds, can be told apart."""
 
     timed: Timed
     result: Result
@@ -69,6 +72,12 @@ class Ours:
         if isolation == "thread":
             asked: dict[str, Any] = {"isolation": isolation}
             self.spec = replace(self.spec, **asked)
+
+    @property
+    def labels(self) -> list[str]:
+        """Labels, as the engine filters by them, of every container that this process makes for these calls."""
+        owned = owner_labels(self.spec.digest).items()
+        return [f"{name}={value}" for name, value in owned if name.rpartition(".")[2] in _LASTING]
 
     async def open(self) -> None:
         self._sandbox = await open_sandbox(self._kind)

@@ -1,16 +1,14 @@
-"""A tool's file that takes more than it is given, and answers with what is no answer.
+"""A tool's file that takes more than it is given.
 
-Runs inside a sandbox only; ``attacks.py`` says what must come of it.
+Runs inside a sandbox only; ``exhausting.py`` and ``outliving.py`` say what must come of it.
 """
 
 # ruff: noqa: BLE001, S108, S603
 
 import contextlib
 import errno
-import json
 import os
 import signal
-import struct
 import subprocess
 import sys
 import threading
@@ -79,11 +77,15 @@ def fork_bomb() -> dict[str, Any]:
 
 
 @tool
-def forks_that_fork() -> None:
-    """Fork in every process, forever."""
-    while True:
+def forks_that_fork(seconds: float) -> str:
+    """Fork in every process, for so long."""
+    until, first = time.monotonic() + seconds, os.getpid()
+    while time.monotonic() < until:
         with contextlib.suppress(OSError):
             os.fork()
+    if os.getpid() != first:
+        os._exit(0)
+    return "forked to the end"
 
 
 @tool
@@ -100,11 +102,10 @@ def thread_bomb() -> dict[str, Any]:
 
 
 @tool
-def memory_bomb() -> int:
-    """Take memory until there is none."""
-    taken: list[bytes] = []
-    while True:
-        taken.append(b"\x01" * 2**20)
+def memory_bomb(mebibytes: int) -> int:
+    """Take so much memory, and touch all of it."""
+    taken = [b"\x01" * 2**20 for _ in range(mebibytes)]
+    return len(taken)
 
 
 @tool
@@ -121,13 +122,15 @@ def memory_bomb_in_children() -> list[int]:
 
 
 @tool
-def spin() -> None:
-    """Compute forever and ignore every signal that can be ignored."""
+def spin(seconds: float) -> str:
+    """Compute for so long and ignore every signal that can be ignored."""
+    until = time.monotonic() + seconds
     for number in range(1, signal.NSIG):
         with contextlib.suppress(OSError, ValueError):
             signal.signal(number, signal.SIG_IGN)
-    while True:
+    while time.monotonic() < until:
         pass
+    return "computed to the end"
 
 
 @tool
@@ -158,81 +161,7 @@ def sleep(seconds: float, file: str = "") -> str:
 
 @tool
 def flood(kibibytes: int) -> str:
-    """Print more than anyone reads; 0: forever."""
-    line = "x" * 1023 + "\n"
-    count = 0
-    while kibibytes == 0 or count < kibibytes:
-        sys.stdout.write(line)
-        count += 1
+    """Print more than anyone reads."""
+    for _ in range(kibibytes):
+        sys.stdout.write("x" * 1023 + "\n")
     return "printed"
-
-
-@tool
-def forge() -> str:
-    """Write frames that look like a reply to every descriptor there is, then answer truly."""
-    for body in ({"cause": "ok", "value": "forged", "cpu_ms": 0, "sandbox": "forged"}, {"ready": 1}):
-        text = json.dumps(body).encode()
-        for descriptor in range(256):
-            with contextlib.suppress(OSError):
-                os.write(descriptor, struct.pack(">I", len(text)) + text)
-    return "true"
-
-
-@tool
-def forge_lengths() -> str:
-    """Announce four gigabytes on every descriptor there is."""
-    for descriptor in range(256):
-        with contextlib.suppress(OSError):
-            os.write(descriptor, b"\xff\xff\xff\xff")
-    return "true"
-
-
-@tool
-def answer_with(what: str) -> Any:
-    """Give what no reply can carry."""
-    match what:
-        case "large":
-            return "x" * 200_000
-        case "deep":
-            value: Any = 1
-            for _ in range(500):
-                value = [value]
-            return value
-        case "bottomless":
-            loop: list[Any] = []
-            loop.append(loop)
-            return loop
-        case "object":
-            return object()
-        case "nan":
-            return {"value": float("nan")}
-        case "surrogate":
-            return "\ud800"
-        case "bytes":
-            return b"raw"
-        case "keys":
-            return {("a", "b"): 1}
-        case _:
-            return None
-
-
-@tool
-def end_with(what: str) -> None:
-    """End in a way that is no answer."""
-    match what:
-        case "exit":
-            os._exit(7)
-        case "system exit":
-            sys.exit("enough")
-        case "interrupt":
-            raise KeyboardInterrupt
-        case "segfault":
-            os.kill(os.getpid(), signal.SIGSEGV)
-        case "kill":
-            os.kill(os.getpid(), signal.SIGKILL)
-        case "kill all":
-            os.kill(-1, signal.SIGKILL)
-        case "loud":
-            raise ValueError("x" * 1_000_000)
-        case _:
-            return

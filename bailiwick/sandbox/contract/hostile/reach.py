@@ -1,6 +1,6 @@
-"""A tool's file that reaches for what is not its own: files, networks, the kernel, the runner, the host.
+"""A tool's file that reaches for what is not its own: files, privileges, the runner, secrets.
 
-Runs inside a sandbox only; ``attacks.py`` says what must come of it.
+Runs inside a sandbox only; ``reaching.py`` and ``keeping_secrets.py`` say what must come of it.
 """
 
 # ruff: noqa: BLE001, PTH115, PTH208, S108
@@ -9,10 +9,11 @@ import contextlib
 import ctypes
 import errno
 import os
-import platform
+import re
+import resource
 import signal
-import socket
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -85,100 +86,8 @@ def read_links() -> dict[str, str]:
 
 
 @tool
-def reach_out(host_address: str, host_port: int) -> dict[str, str]:
-    """Reach anything over a network."""
-
-    def connect(family: int, address: Any, kind: int = socket.SOCK_STREAM) -> None:
-        with socket.socket(family, kind) as one:
-            one.settimeout(1)
-            one.connect(address)
-            one.send(b"x")
-
-    inet, inet6, udp = socket.AF_INET, socket.AF_INET6, socket.SOCK_DGRAM
-    return {
-        "internet": outcome(lambda: connect(inet, ("1.1.1.1", 443))),
-        "internet udp": outcome(lambda: connect(inet, ("1.1.1.1", 53), udp)),
-        "internet v6": outcome(lambda: connect(inet6, ("2606:4700:4700::1111", 443))),
-        "metadata": outcome(lambda: connect(inet, ("169.254.169.254", 80))),
-        "host": outcome(lambda: connect(inet, (host_address, host_port))),
-        "loopback of the host": outcome(lambda: connect(inet, ("127.0.0.1", host_port))),
-        "name": outcome(lambda: socket.getaddrinfo("example.com", 443)),
-    }
-
-
-@tool
-def open_sockets() -> dict[str, str]:
-    """Open sockets of families that lead around a network namespace or into the kernel."""
-    families = {"netlink": 16, "packet": 17, "alg": 38, "vsock": 40, "bluetooth": 31, "xdp": 44, "tipc": 30, "can": 29}
-    found = {
-        name: outcome(lambda family=family: socket.socket(family, socket.SOCK_RAW)) for name, family in families.items()
-    }
-    found["vsock stream"] = outcome(lambda: socket.socket(40, socket.SOCK_STREAM))
-    found["raw"] = outcome(lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, 1))
-    return found
-
-
-CALLS: dict[str, tuple[int, int, tuple[Any, ...]]] = {
-    # name: (x86_64, aarch64, arguments)
-    "mount": (165, 40, (b"none", b"/tmp", b"tmpfs", 0, 0)),
-    "umount2": (166, 39, (b"/tmp", 2)),
-    "pivot_root": (155, 41, (b"/tmp", b"/tmp")),
-    "chroot": (161, 51, (b"/tmp",)),
-    "move_mount": (429, 429, (-100, b"/tmp", -100, b"/work", 0)),
-    "open_tree": (428, 428, (-100, b"/tmp", 1)),
-    "fsopen": (430, 430, (b"tmpfs", 0)),
-    "unshare user": (272, 97, (0x10000000,)),
-    "unshare mount": (272, 97, (0x00020000,)),
-    "unshare net": (272, 97, (0x40000000,)),
-    "clone3": (435, 435, (0, 0)),
-    "setns": (308, 268, (0, 0)),
-    "ptrace attach": (101, 117, (16, 1, 0, 0)),
-    "process_vm_readv": (310, 270, (1, 0, 0, 0, 0, 0)),
-    "pidfd_getfd": (438, 438, (0, 0, 0)),
-    "kcmp": (312, 272, (1, 1, 0, 0, 0)),
-    "bpf": (321, 280, (0, 0, 0)),
-    "io_uring_setup": (425, 425, (1, 0)),
-    "io_uring_enter": (426, 426, (0, 0, 0, 0, 0, 0)),
-    "userfaultfd": (323, 282, (1,)),
-    "perf_event_open": (298, 241, (0, 0, -1, -1, 0)),
-    "keyctl": (250, 219, (0, -3, 0)),
-    "add_key": (248, 217, (b"user", b"x", b"y", 1, -3)),
-    "request_key": (249, 218, (b"user", b"x", 0, 0)),
-    "open_by_handle_at": (304, 265, (0, 0, 0)),
-    "name_to_handle_at": (303, 264, (-100, b"/tmp", 0, 0, 0)),
-    "init_module": (175, 105, (0, 0, b"")),
-    "finit_module": (313, 273, (0, b"", 0)),
-    "kexec_load": (246, 104, (0, 0, 0, 0)),
-    "reboot": (169, 142, (0, 0, 0, 0)),
-    "syslog": (103, 116, (3, 0, 0)),
-    "swapon": (167, 224, (b"/tmp/x", 0)),
-    "acct": (163, 89, (0,)),
-    "quotactl": (179, 60, (0, 0, 0, 0)),
-    "settimeofday": (164, 170, (0, 0)),
-    "sethostname": (170, 161, (b"x", 1)),
-    "fanotify_init": (300, 262, (0, 0)),
-    "personality": (135, 92, (0x0040000,)),
-    "seccomp": (317, 277, (1, 0, 0)),
-    "shmget": (29, 194, (0, 4096, 0o1600)),
-}
-
-
-@tool
-def call_the_kernel() -> dict[str, str]:
-    """Make system calls that a tool has no use for."""
-    x86_64 = platform.machine() == "x86_64"
-
-    def call(number: int, arguments: tuple[Any, ...]) -> None:
-        ctypes.set_errno(0)
-        if LIBC.syscall(number, *arguments) == -1:
-            raise OSError(ctypes.get_errno(), "")
-
-    return {name: outcome(lambda row=row: call(row[0] if x86_64 else row[1], row[2])) for name, row in CALLS.items()}
-
-
-@tool
-def show_privileges() -> dict[str, Any]:
-    """What this process may."""
+def show_status() -> dict[str, Any]:
+    """Who this process is, and what it may."""
     status = dict(line.split(":\t", 1) for line in Path("/proc/self/status").read_text().splitlines() if ":\t" in line)
     names = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb", "NoNewPrivs", "Seccomp")
     return {
@@ -186,25 +95,85 @@ def show_privileges() -> dict[str, Any]:
         "uids": os.getresuid(),
         "gids": os.getresgid(),
         "groups": os.getgroups(),
-        "setuid": outcome(lambda: os.setuid(0)),
-        "setgid": outcome(lambda: os.setgid(0)),
-        "setgroups": outcome(lambda: os.setgroups([0])),
-        "mknod": outcome(lambda: os.mknod(TMP / "null", 0o600 | 0o020000, os.makedev(1, 3))),
     }
 
 
 @tool
+def regain_privileges() -> dict[str, str]:
+    """Become somebody else, by calls and by a file that is run as root."""
+    header = (ctypes.c_uint32 * 2)(0x20080522, 0)
+    every = (ctypes.c_uint32 * 6)(*[0xFFFFFFFF] * 6)
+
+    def c(result: int) -> None:
+        if result == -1:
+            raise OSError(ctypes.get_errno(), "refused")
+
+    script = TMP / "suid"
+    script.touch()
+    return {
+        "setuid": outcome(lambda: os.setuid(0)),
+        "setreuid": outcome(lambda: os.setreuid(0, 0)),
+        "setgid": outcome(lambda: os.setgid(0)),
+        "setgroups": outcome(lambda: os.setgroups([0])),
+        "capset": outcome(lambda: c(LIBC.capset(header, every))),
+        "ambient": outcome(lambda: c(LIBC.prctl(47, 2, 21, 0, 0))),  # PR_CAP_AMBIENT_RAISE, CAP_SYS_ADMIN
+        "new privileges": outcome(lambda: c(LIBC.prctl(38, 0, 0, 0, 0))),  # PR_SET_NO_NEW_PRIVS, off
+        "chown to root": outcome(lambda: os.chown(script, 0, 0)),
+    }
+
+
+@tool
+def find_setuid_files() -> list[str]:
+    """Files anywhere that would run as somebody else, or with capabilities."""
+    found: list[str] = []
+    for folder, folders, files in os.walk("/"):
+        folders[:] = [name for name in folders if Path(folder, name) not in (Path("/proc"), Path("/sys"))]
+        for name in files:
+            path = Path(folder, name)
+            with contextlib.suppress(OSError):
+                if path.lstat().st_mode & 0o6000 or "security.capability" in os.listxattr(path, follow_symlinks=False):
+                    found.append(str(path))
+    return found
+
+
+@tool
 def pry_into_the_runner() -> dict[str, str]:
-    """Read, stop or rewrite the process that reports on this one."""
+    """Read or rewrite the process that reports on this one."""
     return {
         "mem": outcome(lambda: Path("/proc/1/mem").open("r+b").close()),
         "environ": outcome(lambda: Path("/proc/1/environ").read_bytes()),
+        "maps": outcome(lambda: Path("/proc/1/maps").read_bytes()),
+        "auxv": outcome(lambda: Path("/proc/1/auxv").read_bytes()),
+        "stack": outcome(lambda: Path("/proc/1/syscall").read_bytes()),
         "fd": outcome(lambda: os.listdir("/proc/1/fd")),
         "write stdin": outcome(lambda: Path("/proc/1/fd/3").open("wb").close()),
         "root": outcome(lambda: os.listdir("/proc/1/root/")),
-        "exe": outcome(lambda: Path("/proc/1/exe").open("r+b").close()),
-        "own exe": outcome(lambda: Path("/proc/self/exe").open("r+b").close()),
+        "cwd": outcome(lambda: os.listdir("/proc/1/cwd/")),
         "oom_score_adj": outcome(lambda: Path("/proc/1/oom_score_adj").write_text("1000")),
+    }
+
+
+@tool
+def raise_limits() -> dict[str, str]:
+    """Take limits off this process and the runner, and leave the place among those that are killed first."""
+    infinite = resource.RLIM_INFINITY
+
+    def raise_hard(pid: int, name: int) -> None:
+        hard = resource.prlimit(pid, name)[1]
+        wanted = infinite if hard != infinite else hard
+        if wanted == hard:
+            raise PermissionError(errno.EPERM, "there is nothing to raise")
+        resource.prlimit(pid, name, (wanted, wanted))
+
+    files, processes, core = resource.RLIMIT_NOFILE, resource.RLIMIT_NPROC, resource.RLIMIT_CORE
+    return {
+        **{f"own {name}": outcome(lambda name=name: raise_hard(0, name)) for name in (files, processes, core)},
+        **{f"runner's {name}": outcome(lambda name=name: raise_hard(1, name)) for name in (files, processes)},
+        "oom_score_adj": outcome(lambda: Path("/proc/self/oom_score_adj").write_text("-1000")),
+        "oom_score_adj a little": outcome(lambda: Path("/proc/self/oom_score_adj").write_text("-1")),
+        "oom_adj": outcome(lambda: Path("/proc/self/oom_adj").write_text("-17")),
+        "nice": outcome(lambda: os.setpriority(os.PRIO_PROCESS, 0, -10)),
+        "real time": outcome(lambda: os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))),
     }
 
 
@@ -215,35 +184,6 @@ def stop_the_runner() -> str:
         with contextlib.suppress(OSError):
             os.kill(1, number)
     return "still answering"
-
-
-@tool
-def touch_the_host() -> dict[str, str]:
-    """Touch kernel knobs, devices and engine sockets."""
-    writes = [
-        "/proc/sys/kernel/core_pattern",
-        "/proc/sys/kernel/modprobe",
-        "/proc/sys/vm/overcommit_memory",
-        "/proc/sysrq-trigger",
-        "/sys/kernel/uevent_helper",
-        "/sys/fs/cgroup/release_agent",
-        "/sys/fs/cgroup/memory/release_agent",
-        "/sys/fs/cgroup/memory/memory.limit_in_bytes",
-        "/sys/fs/cgroup/memory.max",
-        "/sys/fs/cgroup/pids/pids.max",
-    ]
-    reads = ["/proc/kcore", "/dev/mem", "/dev/kmsg", "/dev/vda", "/dev/sda", "/dev/fuse", "/dev/kvm", "/etc/shadow"]
-    sockets = ["/var/run/docker.sock", "/run/docker.sock", "/run/containerd/containerd.sock", "/run/systemd/private"]
-
-    def connect(path: str) -> None:
-        with socket.socket(socket.AF_UNIX) as one:
-            one.connect(path)
-
-    return {
-        **{f"write {path}": outcome(lambda path=path: Path(path).open("r+b").close()) for path in writes},
-        **{f"read {path}": outcome(lambda path=path: Path(path).open("rb").read(1)) for path in reads},
-        **{f"connect {path}": outcome(lambda path=path: connect(path)) for path in sockets},
-    }
 
 
 @tool
@@ -275,6 +215,41 @@ def find_the_secret(name: str) -> dict[str, Any]:
                 if path.is_file() and wanted in path.read_bytes():
                     seen.append(str(path))
     return {"length": len(value), "seen": seen}
+
+
+@tool
+def use_the_secret(name: str, file: str, seconds: float) -> int:
+    """Hold a secret for a while, print it, and say by ``file`` that it is held."""
+    value = secret(name)
+    sys.stdout.write(value + "\n")
+    sys.stdout.flush()
+    Path(file).write_text("held")
+    time.sleep(seconds)
+    return len(value)
+
+
+@tool
+def scan_for_secrets() -> list[str]:
+    """Everything that looks like a secret of these attacks: in this process's memory, in /proc, in files."""
+    looks = re.compile(b"bailiwick-[s]ecret-[0-9a-f]{32}")
+    found: set[bytes] = set()
+    with Path("/proc/self/mem").open("rb", buffering=0) as memory:
+        for line in Path("/proc/self/maps").read_text().splitlines():
+            start, end = (int(number, 16) for number in line.split()[0].split("-"))
+            if line.split()[1].startswith("rw") and end - start < 2**26:
+                with contextlib.suppress(OSError, OverflowError, ValueError):
+                    memory.seek(start)
+                    found |= set(looks.findall(memory.read(end - start)))
+    places = [
+        Path("/proc", pid, name) for pid in os.listdir("/proc") for name in ("environ", "cmdline") if pid.isdecimal()
+    ]
+    for folder in ("/tmp", "/run", "/dev/shm", "/etc", "/bailiwick", "/work"):
+        places += Path(folder).rglob("*")
+    for place in places:
+        with contextlib.suppress(OSError):
+            if place.is_file():
+                found |= set(looks.findall(place.read_bytes()[: 2**20]))
+    return sorted(each.decode() for each in found)
 
 
 @tool
