@@ -7,13 +7,16 @@ from bailiwick.sandbox.compile_policy import compile_spec, inside_path
 from bailiwick.sandbox.describe import describe_tools
 from bailiwick.sandbox.diagnosis import diagnose
 from bailiwick.sandbox.opening import Kind, open_sandbox
+from bailiwick.sandbox.pool_settings import PoolSettings
 from bailiwick.sandbox.scripted import ScriptedSandbox
-from bailiwick.sandbox.spec import ExitCause, Mount, Request, Result, Sandbox, Spec, ToolFailure
+from bailiwick.sandbox.spec import ExitCause, Mount, OutputFile, Request, Result, Sandbox, Spec, ToolFailure
 
 __all__ = [
     "ExitCause",
     "Kind",
     "Mount",
+    "OutputFile",
+    "PoolSettings",
     "Request",
     "Result",
     "Sandbox",

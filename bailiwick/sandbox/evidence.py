@@ -42,7 +42,7 @@ def read_evidence(digest: str) -> dict[str, Any]:
     """
     match = _DIGEST.fullmatch(digest.strip())
     if match is None:
-        raise ConfigError(f"{digest!r} is no digest", fix="give sha256:… as the span's bailiwick.sandbox.evidence has it")
+        raise ConfigError(f"{digest!r} is no digest", fix="give bailiwick.sandbox.evidence of a span")
     found = sorted(_folder().glob(f"{match[1]}*.json"))
     if len(found) != 1:
         what = "is kept here" if not found else f"is meant: {', '.join(each.stem[:16] for each in found)}"

@@ -54,7 +54,7 @@ class _Shelf:
 
 
 class Pool:
-    """Thread-safe. ``make_room`` is asked to give up a container that is idle in somebody's keeping, and says if it did."""
+    """Thread-safe. ``make_room`` gives up a container that is idle in somebody's keeping, and says whether it did."""
 
     def __init__(
         self,
@@ -138,12 +138,12 @@ class Pool:
             caller.cancel()
         for ready in waiting:
             ready.destroy()
-        for _ in self._starters:
-            self._jobs.put((_URGENT, -1, None))
         self._awake.set()
 
     def join(self) -> None:
-        """Wait for the threads, after ``close``. bubblewrap's containers end with the thread that started them."""
+        """End the threads, after ``close`` and the engine: bubblewrap's containers end with their starter's thread."""
+        for _ in self._starters:
+            self._jobs.put((_REFILL, next(self._numbers), None))
         for thread in (*self._starters, self._keeper):
             thread.join()
 
@@ -288,9 +288,9 @@ class Pool:
                 lately = bool(shelf.takes) and now - shelf.takes[-1] < _WINDOW
                 busy = busy or lately or shelf.starting > 0 or bool(shelf.callers) or len(shelf.ready) > target
                 busy = busy or len(shelf.ready) < target
-                if not (shelf.ready or shelf.callers or shelf.starting or shelf.prepared or lately):
-                    if not shelf.takes or now - shelf.takes[-1] > self._settings.age:
-                        del self._shelves[key]
+                old = not shelf.takes or now - shelf.takes[-1] > self._settings.age
+                if old and not (shelf.ready or shelf.callers or shelf.starting or shelf.prepared):
+                    del self._shelves[key]
         for ready in gone:
             ready.destroy()
         return busy

@@ -31,7 +31,11 @@ class PoolSettings(BaseModel):
     @classmethod
     def from_environment(cls) -> Self:
         """What BAILIWICK_POOL_FLOOR, _MOST, _WAIT and _AGE say. Raises ConfigError that names the variable."""
-        given = {name: os.environ[_PREFIX + name.upper()] for name in cls.model_fields if _PREFIX + name.upper() in os.environ}
+        given = {
+            name: os.environ[_PREFIX + name.upper()]
+            for name in cls.model_fields
+            if _PREFIX + name.upper() in os.environ
+        }
         try:
             return cls.model_validate(given)
         except ValidationError as error:

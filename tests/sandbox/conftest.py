@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from bailiwick.policy import Policy
-from bailiwick.sandbox import Request, Result, Sandbox, Spec, compile_spec, inside_path, open_sandbox
+from bailiwick.sandbox import PoolSettings, Request, Result, Sandbox, Spec, compile_spec, inside_path, open_sandbox
 
 KINDS = [
     pytest.param("docker", marks=pytest.mark.docker),
@@ -24,6 +24,14 @@ KINDS = [
 @pytest.fixture(scope="session", params=KINDS)
 def sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
     opened = asyncio.run(open_sandbox(request.param))
+    yield opened
+    asyncio.run(opened.close())
+
+
+@pytest.fixture(params=KINDS)
+def unpooled(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
+    """One in which nothing waits, for tests that look at all containers there are."""
+    opened = asyncio.run(open_sandbox(request.param, pool=PoolSettings(floor=0)))
     yield opened
     asyncio.run(opened.close())
 

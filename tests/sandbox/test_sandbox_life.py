@@ -102,64 +102,68 @@ async def test_a_secret_shows_in_no_process_or_container_of_the_host(sandbox: Sa
         await asyncio.gather(call, return_exceptions=True)
 
 
-def signal_the_runner(kind: str, number: int) -> None:
-    """From outside, as an operator or the kernel would."""
+def signal_the_runner(kind: str, number: int, shared: Mount) -> None:
+    """From outside, as an operator or the kernel would: the one that has ``shared`` mounted."""
     if kind == "docker":
         with closing(docker.from_env()) as client:
             for container in client.containers.list(filters={"label": f"bailiwick.owner.pid={os.getpid()}"}):
-                os.kill(client.api.inspect_container(container.id)["State"]["Pid"], number)
+                told = client.api.inspect_container(container.id)
+                if any(each["Source"] == str(shared.source) for each in told["Mounts"]):
+                    os.kill(told["State"]["Pid"], number)
     else:
         for process in psutil.Process().children(recursive=True):
-            if process.cmdline()[:1] == ["/usr/local/bin/python3"] and process.parent().name() == "bwrap":
+            outer = process.parent()
+            if process.cmdline()[:1] == ["/usr/local/bin/python3"] and str(shared.source) in outer.cmdline():
                 process.send_signal(number)
 
 
-async def test_a_runner_that_does_not_answer_is_given_up_and_killed(sandbox: Sandbox, shared: Mount) -> None:
+async def test_a_runner_that_does_not_answer_is_given_up_and_killed(unpooled: Sandbox, shared: Mount) -> None:
     asked = ask(EXHAUST, "sleep", args={"seconds": 30, "file": "/work/out/mark"}, time=1.0)
     begun = time.monotonic()
-    call = asyncio.create_task(sandbox.run(spec_for(EXHAUST, shared), asked))
+    call = asyncio.create_task(unpooled.run(spec_for(EXHAUST, shared), asked))
     await asyncio.to_thread(until, (shared.source / "mark").exists)
-    await asyncio.to_thread(signal_the_runner, sandbox.kind, signal.SIGSTOP)
+    await asyncio.to_thread(signal_the_runner, unpooled.kind, signal.SIGSTOP, shared)
     result = await asyncio.wait_for(call, 10)
     assert result.cause == "timeout"
     assert 3 < time.monotonic() - begun < 8
-    await asyncio.to_thread(until, lambda: not running(sandbox.kind, os.getpid()))
+    await asyncio.to_thread(until, lambda: not running(unpooled.kind, os.getpid(), shared))
 
 
-async def test_a_container_killed_in_the_middle_of_a_call_is_a_result(sandbox: Sandbox, shared: Mount) -> None:
+async def test_a_container_killed_in_the_middle_of_a_call_is_a_result(unpooled: Sandbox, shared: Mount) -> None:
     asked = ask(EXHAUST, "sleep", args={"seconds": 30, "file": "/work/out/mark"}, time=40)
-    call = asyncio.create_task(sandbox.run(spec_for(EXHAUST, shared), asked))
+    call = asyncio.create_task(unpooled.run(spec_for(EXHAUST, shared), asked))
     await asyncio.to_thread(until, (shared.source / "mark").exists)
-    await asyncio.to_thread(signal_the_runner, sandbox.kind, signal.SIGKILL)
+    await asyncio.to_thread(signal_the_runner, unpooled.kind, signal.SIGKILL, shared)
     result = await asyncio.wait_for(call, 10)
     assert result.cause == "killed"
-    assert result.sandbox == sandbox.kind
-    again = await sandbox.run(spec_for(EXHAUST, shared), ask(EXHAUST, "sleep", args={"seconds": 0}))
+    assert result.sandbox == unpooled.kind
+    again = await unpooled.run(spec_for(EXHAUST, shared), ask(EXHAUST, "sleep", args={"seconds": 0}))
     assert again.value == "slept"
 
 
-async def test_a_cancelled_call_leaves_nothing_running(sandbox: Sandbox, shared: Mount) -> None:
+async def test_a_cancelled_call_leaves_nothing_running(unpooled: Sandbox, shared: Mount) -> None:
     slow = ask(EXHAUST, "sleep", args={"seconds": 30, "file": "/work/out/mark"}, time=40)
-    call = asyncio.create_task(sandbox.run(spec_for(EXHAUST, shared), slow))
+    call = asyncio.create_task(unpooled.run(spec_for(EXHAUST, shared), slow))
     await asyncio.to_thread(until, (shared.source / "mark").exists)
     call.cancel()
     with pytest.raises(asyncio.CancelledError):
         await call
-    await asyncio.to_thread(until, lambda: not running(sandbox.kind, os.getpid()))
+    await asyncio.to_thread(until, lambda: not running(unpooled.kind, os.getpid(), shared))
 
 
-def running(kind: str, owner: int) -> list[str]:
-    """What of ``owner``'s containers runs."""
+def running(kind: str, owner: int, shared: Mount) -> list[str]:
+    """Which of ``owner``'s containers run that have ``shared`` mounted."""
+    source = str(shared.source)
     if kind == "docker":
         client = docker.from_env()
         try:
             found = client.containers.list(filters={"label": f"bailiwick.owner.pid={owner}"}, ignore_removed=True)
-            return [container.id for container in found]
+            return [each.id for each in found if any(m.get("Source") == source for m in each.attrs["Mounts"])]
         finally:
             client.close()
     try:
         children = psutil.Process(owner).children(recursive=True)
-        return [str(child.pid) for child in children if "/bailiwick/start.py" in child.cmdline()]
+        return [str(child.pid) for child in children if source in child.parent().cmdline()]
     except psutil.Error:
         return []
 
@@ -188,13 +192,13 @@ async def test_a_host_that_is_killed_leaves_nothing_running_and_the_next_start_c
     host = subprocess.Popen([sys.executable, "-c", HOST, sandbox.kind, str(EXHAUST), str(shared.source), uid])
     try:
         await asyncio.to_thread(until, (shared.source / "mark").exists, 30)
-        inside = running(sandbox.kind, host.pid)
+        inside = running(sandbox.kind, host.pid, shared)
         assert inside
     finally:
         host.send_signal(signal.SIGKILL)
         host.wait()
     if sandbox.kind == "docker":
-        await asyncio.to_thread(until, lambda: not running("docker", host.pid))
+        await asyncio.to_thread(until, lambda: not running("docker", host.pid, shared))
         again = await open_sandbox("docker")
         await again.close()
         client = docker.from_env()
@@ -217,7 +221,8 @@ async def test_closing_removes_what_was_started_and_may_be_done_twice(sandbox: S
         client.close()
     else:
         assert not psutil.pid_exists(int(result.container.removeprefix("bwrap-")))
-        assert not [*Path("/sys/fs/cgroup").glob(f"*/bailiwick/{os.getpid()}-*")]
+        groups = Path("/sys/fs/cgroup").glob(f"*/bailiwick/{os.getpid()}-*")  # others of this process still wait
+        assert [group for group in groups if not (group / "cgroup.procs").read_text()] == []
 
 
 async def test_a_mount_that_became_a_link_is_refused(sandbox: Sandbox, project) -> None:
@@ -264,6 +269,8 @@ async def test_an_image_that_was_removed_meanwhile_is_made_anew() -> None:
 
         def removed() -> bool:  # once no container has it any more
             with contextlib.suppress(docker.errors.APIError):
+                for waiting in client.containers.list(filters={"label": f"bailiwick.owner.pid={os.getpid()}"}):
+                    waiting.remove(force=True)
                 client.images.remove(first.image_digest)
             return not [image for image in client.images.list() if image.id == first.image_digest]
 

@@ -31,8 +31,8 @@ def bubblewrap_command(
 
     ``as_root``: the host's user is root, so that no user namespace is needed and the runner takes the spec's uid for
     real, as in Docker; otherwise the spec's uid inside is this user's outside. In both cases the runner is lent the
-    capabilities for its first step (``inside/process.py``, ``enter``) and gives them up in it. ``own`` are mounts of this
-    one container, beside the spec's.
+    capabilities for its first step (``inside/process.py``, ``enter``) and gives them up in it. ``own`` are mounts of
+    this one container, beside the spec's.
     """
     mounts = (*spec.mounts, *own)
     uid, gid = spec.uid, group_of(spec.uid)

@@ -9,7 +9,7 @@ __all__ = ["Endpoint"]
 
 @dataclass(frozen=True, kw_only=True)
 class Endpoint:
-    """One host and port. Empty ``methods`` or ``paths``: they are not limited. Empty ``addresses``: public ones only."""
+    """One host and port. Empty ``methods`` or ``paths``: any. Empty ``addresses``: public ones only."""
 
     host: str
     port: int

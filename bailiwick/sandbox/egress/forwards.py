@@ -1,4 +1,5 @@
 """Placeholder."""
+
 from typing import Any
 
 

@@ -1,4 +1,5 @@
 """Placeholder until the forwarder lands."""
+
 from typing import Any
 
 

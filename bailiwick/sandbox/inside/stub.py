@@ -1,8 +1,9 @@
 """Bailiwick, as a tool sees it from inside its container.
 
-``tool`` marks a function, ``span`` shows a step in the trace, ``secret`` gives a secret that the policy names and
-``idempotency_key`` the key under which this call may be repeated, ``output`` the folder for files to be kept. Every other public name is there and does nothing,
-so that a module which declares its policy beside its function can be imported here too.
+``tool`` marks a function, ``span`` shows a step in the trace, ``secret`` gives a secret that the policy names,
+``idempotency_key`` the key under which this call may be repeated and ``output`` the folder whose files are kept. Every
+other public name is there and does nothing, so that a module which declares its policy beside its function can be
+imported here too.
 """
 
 from __future__ import annotations
