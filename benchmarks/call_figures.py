@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["DOCKER_CALL", "Row", "Verdict", "make_row", "verdicts"]
+__all__ = ["DOCKER_CALL", "Row", "Verdict", "make_row", "markdown", "verdicts"]
 
 DOCKER_CALL = "Bailiwick, docker, call"
 _BUBBLEWRAP_CALL = "Bailiwick, bubblewrap, call"
@@ -40,6 +40,18 @@ def make_row(way: str, fresh: bool, tool: str, seconds: Sequence[float]) -> Row:
     cuts = statistics.quantiles(seconds, n=100, method="inclusive") if len(seconds) > 1 else [seconds[0]] * 99
     p50, p95, p99 = (cuts[at - 1] * 1000 for at in (50, 95, 99))
     return Row(way=way, fresh=fresh, tool=tool, n=len(seconds), p50_ms=p50, p95_ms=p95, p99_ms=p99)
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    """A table of the tool that does nothing, slowest way first, with how many times ours each median is."""
+    told = sorted((row for row in rows if row.tool == "nothing"), key=lambda row: -row.p50_ms)
+    ours = next((row.p50_ms for row in told if row.way == DOCKER_CALL), 0.0)
+    lines = ["| | fresh | p50 ms | p95 ms | p99 ms | times ours |", "|---|---|---|---|---|---|"]
+    for row in told:
+        figures = (f"{each:.2f}" if each < 10 else f"{each:.0f}" for each in (row.p50_ms, row.p95_ms, row.p99_ms))
+        times = f"{row.p50_ms / ours:.3g}" if ours else ""
+        lines.append(f"| {row.way} | {'yes' if row.fresh else 'no'} | {' | '.join(figures)} | {times} |")
+    return "\n".join(lines)
 
 
 def verdicts(rows: Sequence[Row], sustained: Mapping[str, Any], waiting: Mapping[str, Any]) -> list[Verdict]:

@@ -42,12 +42,12 @@ def draw(rows: Sequence[Row], file: Path) -> None:
         axes.set_xscale("log")
         axes.set_xlim(min(row.p50_ms for row in drawn) / 2.5, max(row.p99_ms for row in drawn) * 1.3)
         axes.set_yticks(range(len(drawn)), [row.way for row in drawn])
-        axes.set_xlabel(
-            "ms over the tool's own time; dot: median, hollow where containers are used again; |: p95; line: p99"
+        figure.supxlabel(
+            "ms over the tool's own time. dot: median, hollow where a container is used again; bar: p95; line: to p99",
+            fontsize=8,
         )
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
         axes.xaxis.set_minor_formatter(NullFormatter())
-        axes.xaxis.label.set_size(8.5)
         axes.grid(axis="x", which="major", alpha=0.25)
         axes.spines[["top", "right", "left"]].set_visible(False)
         axes.tick_params(left=False)

@@ -1,6 +1,6 @@
 """What a sandboxed tool call costs: Bailiwick beside Docker, bubblewrap and other libraries' sandboxes, in one run.
 
-    python -m benchmarks.calls [--rounds 100] [--quick] [--no-peers] [--profile] [--plot FILE] [--json]
+    python -m benchmarks.calls [--rounds 100] [--quick] [--no-peers] [--profile] [--plot FILE] [--markdown] [--json]
 
 Two tools, one that does nothing and one that sleeps 20 ms, are called every way in turn, round after round, so that a
 busy machine slows all of them. A call's figure is what it took beyond the tool's own body, by a clock inside the tool.
@@ -33,7 +33,7 @@ from rich.progress import track
 from rich.table import Table
 
 from bailiwick.errors import BailiwickError
-from benchmarks.call_figures import DOCKER_CALL, Row, Verdict, make_row, verdicts
+from benchmarks.call_figures import DOCKER_CALL, Row, Verdict, make_row, markdown, verdicts
 from benchmarks.call_picture import draw
 from benchmarks.peers import (
     PROGRAMS,
@@ -85,11 +85,12 @@ class Run:
 
     async def measure(self, console: Console) -> list[Row]:
         """Call every way in turn; each round begins with another, so that none has always the same one before it."""
-        for turn in track(range(self.rounds), description="calls", console=console):
+        for turn in track(range(self.rounds), description="calls", console=console, refresh_per_second=1):
             first = turn % len(self.ways)
-            for way in [*self.ways[first:], *self.ways[:first]]:
-                if turn % way.every == 0 and way.name not in self.left_out:
-                    await self._call(way)
+            for tool in TOOLS:
+                for way in [*self.ways[first:], *self.ways[:first]]:
+                    if turn % way.every == 0 and way.name not in self.left_out:
+                        await self._call(way, tool)
         return [
             make_row(way.name, way.fresh, tool, self.seconds[way.name, tool])
             for way in self.ways
@@ -97,14 +98,12 @@ class Run:
             if way.name not in self.left_out
         ]
 
-    async def _call(self, way: Way) -> None:
-        for tool in TOOLS:
-            await asyncio.sleep(self.pause)
-            try:
-                self.seconds[way.name, tool].append((await way.call(tool)).over)
-            except _FAILURES as error:
-                self.left_out[way.name] = f"stopped in the run: {type(error).__name__}: {error}"
-                return
+    async def _call(self, way: Way, tool: Tool) -> None:
+        await asyncio.sleep(self.pause)
+        try:
+            self.seconds[way.name, tool].append((await way.call(tool)).over)
+        except _FAILURES as error:
+            self.left_out[way.name] = f"stopped in the run: {type(error).__name__}: {error}"
 
 
 async def compare(options: argparse.Namespace, console: Console) -> dict[str, Any]:
@@ -124,7 +123,7 @@ async def compare(options: argparse.Namespace, console: Console) -> dict[str, An
                 found["profile"] = {name: await _profile(way, options) for name, way in ours.items()}
             found["waiting"] = found["sustained"] = {}
             if pooled := ours.get(DOCKER_CALL):
-                found["waiting"] = await waiting_memory(pooled, pause=options.pause)
+                found["waiting"] = await waiting_memory(pooled, pause=4 * options.pause)
                 console.print(f"{options.callers} callers without a pause, {options.seconds} s, and the engine as long")
                 found["sustained"] = await sustained(pooled, image, callers=options.callers, seconds=options.seconds)
     found["verdicts"] = verdicts(rows, found["sustained"], found["waiting"])
@@ -166,8 +165,8 @@ async def _profile(way: Ours, options: argparse.Namespace) -> dict[str, float]:
     ``host`` before and after.
     """
     parts: dict[str, list[float]] = defaultdict(list)
-    for _ in range(min(options.rounds, 100)):
-        await asyncio.sleep(options.pause)
+    for _ in range(min(options.rounds, 50)):
+        await asyncio.sleep(4 * options.pause)  # nobody else is called in between, as there is in a round
         answered = await way.run("nothing")
         result, whole, tool = answered.result, answered.timed.whole * 1000, answered.timed.tool * 1000
         for name, value in (
@@ -198,6 +197,7 @@ def _machine() -> dict[str, Any]:
 
 def show(found: dict[str, Any], console: Console) -> None:
     """The tables."""
+    console.print(", ".join(f"{name} {value}" for name, value in found["machine"].items()), highlight=False)
     rows: Sequence[Row] = found["rows"]
     ours = next((row.p50_ms for row in rows if row.way == DOCKER_CALL), 0.0)
     table = Table(title="a tool call, ms over the tool's own time: p50, p95, p99", box=SIMPLE)
@@ -244,6 +244,7 @@ def main() -> None:
     parser.add_argument("--peers", action=argparse.BooleanOptionalAction, default=True, help="other libraries too")
     parser.add_argument("--profile", action="store_true", help="where the time of our calls goes")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="write the picture, .svg or .png")
+    parser.add_argument("--markdown", action="store_true", help="print the first table as Markdown too")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     if options.quick:
@@ -254,6 +255,8 @@ def main() -> None:
     except docker.errors.DockerException as error:
         sys.exit(f"no Docker Engine answers, and most of what is compared needs one: {error}")
     show(found, console)
+    if options.markdown:
+        print(markdown(found["rows"]))
     if options.plot:
         draw(found["rows"], options.plot)
     if options.json:

@@ -12,7 +12,7 @@ from bailiwick.gate.json_value import equal
 from bailiwick.gate.verdict import Call, Context
 from bailiwick.policy import LoadedPolicy, Policy, Preceding, Rule
 
-__all__ = ["CompiledPolicy", "CompiledRule", "Failure", "compiled"]
+__all__ = ["CompiledPolicy", "CompiledRule", "Failure", "agents_of", "compiled"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +85,12 @@ def compiled(loaded: LoadedPolicy) -> CompiledPolicy:
     return found
 
 
+def agents_of(rule: Rule) -> frozenset[str] | None:
+    """Whom ``rule`` is for; None: every agent."""
+    everyone = "any" in rule.agents or (rule.decision == "deny" and not rule.agents)
+    return None if everyone else frozenset(rule.agents)
+
+
 def _compile(loaded: LoadedPolicy) -> CompiledPolicy:
     rules = [_compile_rule(loaded, n, rule) for n, rule in enumerate(loaded.policy.rules)]
     deny, ask, allow = (
@@ -94,12 +100,11 @@ def _compile(loaded: LoadedPolicy) -> CompiledPolicy:
 
 
 def _compile_rule(loaded: LoadedPolicy, n: int, rule: Rule) -> CompiledRule:
-    everyone = "any" in rule.agents or (rule.decision == "deny" and not rule.agents)
     return CompiledRule(
         rule=rule,
         place=f"rules.{n}",
         where=loaded.where(f"rules.{n}"),
-        agents=None if everyone else frozenset(rule.agents),
+        agents=agents_of(rule),
         args={name: compile_argument(arg) for name, arg in rule.args.items()},
     )
 

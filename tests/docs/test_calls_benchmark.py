@@ -90,3 +90,11 @@ def test_a_waiting_container_is_judged_by_the_larger_of_its_two_sizes(
     figures: ModuleType, waiting: dict[str, Any], kept: bool
 ) -> None:
     assert list(met(figures, [], {}, waiting).values()) == [kept]
+
+
+def test_the_table_for_the_figures_page_says_how_many_times_ours_each_way_takes(figures: ModuleType) -> None:
+    rows = [row(figures, figures.DOCKER_CALL, 0.5), row(figures, "docker exec", 51), row(figures, "x", 9, "20 ms")]
+    assert figures.markdown(rows).splitlines()[2:] == [
+        "| docker exec | yes | 51 | 51 | 51 | 102 |",
+        f"| {figures.DOCKER_CALL} | yes | 0.50 | 0.50 | 0.50 | 1 |",
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from bailiwick.sandbox.contract.attack import Attack, Scene
@@ -45,10 +46,13 @@ def _bounded_text(result: Result) -> str:
 
 async def _pickle(scene: Scene) -> str:
     mark = scene.folder / "unpickled"
-    result = await scene.call("answer.py", "answer_with_a_pickle", {"file": str(mark)})
-    if mark.exists():
-        return "the host ran the pickle that a tool answered with"
-    return true_answer(result)
+    for framed in (False, True):
+        result = await scene.call("answer.py", "answer_with_a_pickle", {"file": str(mark), "framed": framed})
+        if await asyncio.to_thread(mark.exists):
+            return "the host ran the pickle that a tool answered with"
+        if wrong := true_answer(result):
+            return wrong
+    return ""
 
 
 ANSWERING: tuple[Attack, ...] = (

@@ -43,7 +43,7 @@ async def _code(scene: Scene) -> str:
     if wrong := answered(result):
         return f"the next call was broken: {wrong}"
     told = result.value
-    if told["ran"] or told["json"]:
+    if told["ran"] or told["module"]:
         return f"planted code was run by the next call: {told}"
     if told["environment"] != ["PYTHONDONTWRITEBYTECODE"] or told["preload"] or set(told["path"]) - {"/site"}:
         return f"the next call would run planted code: {told}"

@@ -69,11 +69,11 @@ class Unpickled:
 
 
 @tool
-def answer_with_a_pickle(file: str) -> str:
-    """Answer with a pickle that makes ``file`` where it is read, as frames and as the value."""
+def answer_with_a_pickle(file: str, framed: bool) -> str:
+    """Answer with a pickle that makes ``file`` where it is read, as a frame or as the value."""
     payload = pickle.dumps(Unpickled(file), protocol=2)
-    for data in (payload, frame(payload)):
-        write_to_everything(data)
+    if framed:
+        write_to_everything(frame(payload))
     return payload.decode("latin-1")
 
 

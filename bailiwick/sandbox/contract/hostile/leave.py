@@ -46,12 +46,12 @@ def plant_code() -> dict[str, str]:
         Path(f"/tmp/.local/lib/{version}/site-packages"),
         Path(f"/usr/local/lib/{version}/site-packages"),
     )
-    modules = ("sitecustomize.py", "usercustomize.py", "json.py", "bailiwick.py", "start.py", "planted.pth")
+    modules = ("sitecustomize.py", "usercustomize.py", "colorsys.py", "bailiwick.py", "start.py", "planted.pth")
     places = [folder / name for folder in (WRITE, Path("/tmp"), Path("/work"), Path("/site")) for name in modules]
     places += [site / name for site in (user_site, own_site) for name in ("usercustomize.py", "planted.pth")]
     places += [
         Path("/etc/ld.so.preload"),
-        Path("/bailiwick/lib/json.py"),
+        Path("/bailiwick/lib/colorsys.py"),
         Path("/tmp/.pythonrc.py"),
         Path("/tmp/pyvenv.cfg"),
     ]
@@ -69,10 +69,12 @@ def plant_code() -> dict[str, str]:
 @tool
 def look_for_planted_code() -> dict[str, Any]:
     """Whether anything that an earlier call planted has run, or would."""
-    json_file = getattr(sys.modules.get("json"), "__file__", "") or ""
+    import colorsys  # as good as any: which file a module comes from
+
+    module = colorsys.__file__ or ""
     return {
         "ran": hasattr(builtins, "planted"),
-        "json": "" if json_file.startswith("/usr/local/lib/python") else json_file,
+        "module": "" if module.startswith("/usr/local/lib/python") else module,
         "environment": sorted(name for name in os.environ if name.startswith(("PYTHON", "LD_"))),
         "path": [each for each in sys.path if not each.startswith(("/usr/local/lib/python", "/bailiwick/lib"))],
         "preload": Path("/etc/ld.so.preload").exists(),

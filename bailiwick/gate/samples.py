@@ -1,0 +1,170 @@
+"""Calls that lie at the edges of rules, to show by an example what a change of a policy opens."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
+from importlib import import_module
+from typing import Any
+
+from bailiwick.gate.argument_check import compile_argument
+from bailiwick.gate.compiled import agents_of
+from bailiwick.gate.verdict import Call, Context, PastCall
+from bailiwick.policy import ArgRule, Policy, Rule
+
+__all__ = ["sample_calls", "sample_values"]
+
+_TRIES = 400
+_VALUES = 10
+_LONG = 5000
+_ABSENT = object()
+_SESSION = "$session."
+_STRANGER = "another_agent"
+
+
+def sample_calls(rule: Rule, policies: Sequence[Policy], *, also: Rule | None = None) -> Iterator[tuple[Call, Context]]:
+    """Calls that ``rule`` is about, some hundred at most; with ``also``, calls that both are about.
+
+    Values come from the constraints and tests of all ``policies``, since a change lies where one ends and one begins.
+    """
+    names = [*rule.args, *(name for name in (also.args if also else {}) if name not in rule.args)]
+    pools = [_pool(name, rule, policies) for name in names]
+    rules = [rule, *([also] if also else [])]
+    agents = list(_agents(rule, policies))
+    for chosen in itertools.islice(itertools.product(agents, *pools), _TRIES):
+        agent, values = chosen[0], chosen[1:]
+        args = {name: value for name, value in zip(names, values, strict=True) if value is not _ABSENT}
+        for involved in ([rule], rules)[: len(rules)]:
+            session = _session(involved, args)
+            past = tuple(_past(involved, args))
+            for untrusted in ((), ("a page",)):
+                yield (
+                    Call(id="example", tool=policies[0].tool, agent=agent, args=args),
+                    Context(session=session, past=past, untrusted=untrusted),
+                )
+
+
+def sample_values(arg: ArgRule) -> list[Any]:
+    """Values at the edges of ``arg``, some of them inside and some outside."""
+    found: list[Any] = [*(arg.enum or ())]
+    if arg.equals is not None:
+        reference = isinstance(arg.equals, str) and arg.equals.startswith(_SESSION)
+        found.append("U-1" if reference else arg.equals)
+    bounds = sorted(bound for bound in (arg.gt, arg.ge, arg.lt, arg.le) if bound is not None)
+    if len(bounds) > 1:
+        found.append(_json((bounds[0] + bounds[-1]) / 2))
+    found += [_json(bound + step) for bound in bounds for step in (Decimal(0), Decimal(1), Decimal(-1))]
+    if arg.regex is not None:
+        found += _texts(arg.regex)
+    if arg.max_length is not None:
+        found += ["x" * length for length in (arg.max_length, arg.max_length + 1) if length <= _LONG]
+    match arg.type:
+        case "string":
+            found += ["x", ""]
+        case "integer" | "decimal":
+            found += [1, 0, -1, 10**6] + ([0.5] if arg.type == "decimal" else [])
+        case "boolean":
+            found += [True, False]
+        case "list":
+            found += [[], ["x"]]
+        case "object":
+            found += [{}, {"x": 1}]
+        case None if not found:
+            found += ["x", 1, True, None]
+        case None:
+            pass
+    return found
+
+
+def _pool(name: str, rule: Rule, policies: Sequence[Policy]) -> list[Any]:
+    own = [rule.args[name]] if name in rule.args else []
+    constraints = own + [each.args[name] for policy in policies for each in policy.rules if name in each.args]
+    found = [value for arg in constraints for value in sample_values(arg)]
+    found += [test.args[name] for policy in policies for test in policy.tests if name in test.args]
+    if own:
+        # Only what the rule itself takes can become allowed by it.
+        reference = isinstance(own[0].equals, str) and own[0].equals.startswith(_SESSION)
+        check = compile_argument(own[0].model_copy(update={"equals": None}) if reference else own[0])
+        found = [value for value in found if not check.failing(value, {})]
+    distinct = list({repr(value): value for value in found}.values())[:_VALUES]
+    return distinct + ([_ABSENT] if not own or own[0].optional else [])
+
+
+def _agents(rule: Rule, policies: Sequence[Policy]) -> Iterator[str]:
+    mine = agents_of(rule)
+    if mine is not None:
+        yield from sorted(mine)
+        return
+    named = {agent for policy in policies for each in policy.rules for agent in each.agents} - {"any"}
+    yield from (*sorted(named), _STRANGER)
+
+
+def _session(rules: Iterable[Rule], args: dict[str, Any]) -> dict[str, Any]:
+    return {
+        arg.equals.removeprefix(_SESSION): args[name]
+        for rule in rules
+        for name, arg in rule.args.items()
+        if isinstance(arg.equals, str) and arg.equals.startswith(_SESSION) and name in args
+    }
+
+
+def _past(rules: Iterable[Rule], args: dict[str, Any]) -> Iterator[PastCall]:
+    for rule in rules:
+        for wanted in rule.after:
+            same = {name: args[name] for name in wanted.same if name in args}
+            yield PastCall(tool=wanted.tool, args=same, ok=wanted.ok)
+
+
+def _json(number: Decimal) -> int | float:
+    return int(number) if number == number.to_integral_value() and abs(number) < 10**18 else float(number)
+
+
+def _texts(regex: str) -> list[str]:
+    """Some texts that ``regex`` matches as a whole; none where it is too odd to write one by a simple walk."""
+    tree: Any = import_module("re._parser").parse(regex)
+    matches = re.compile(regex).fullmatch
+    made = (_text(tree, last=last, more=more) for last in (False, True) for more in (0, 1, 20))
+    return [text for text in dict.fromkeys(made) if len(text) <= _LONG and matches(text)]
+
+
+def _text(tree: Iterable[tuple[Any, Any]], *, last: bool, more: int) -> str:
+    """A text by walking ``tree``: the first or ``last`` of each choice, and ``more`` rounds than the fewest."""
+    return "".join(_item(str(op), argument, last=last, more=more) for op, argument in tree)
+
+
+def _item(op: str, argument: Any, *, last: bool, more: int) -> str:
+    match op:
+        case "LITERAL":
+            return chr(argument)
+        case "NOT_LITERAL":
+            return "x" if argument != ord("x") else "y"
+        case "ANY":
+            return "x"
+        case "IN":
+            return _member(argument, last=last)
+        case "MAX_REPEAT" | "MIN_REPEAT":
+            rounds = min(argument[1], argument[0] + more, _LONG)
+            return _text(argument[2], last=last, more=more if rounds < 50 else 0) * rounds
+        case "SUBPATTERN":
+            return _text(argument[3], last=last, more=more)
+        case "BRANCH":
+            return _text(argument[1][-1 if last else 0], last=last, more=more)
+        case _:
+            return ""
+
+
+def _member(members: Sequence[tuple[Any, Any]], *, last: bool) -> str:
+    if str(members[0][0]) == "NEGATE":
+        return "~" if last else "x"  # a guess: a text that does not match is left out
+    op, argument = members[-1 if last else 0]
+    match str(op):
+        case "LITERAL":
+            return chr(argument)
+        case "RANGE":
+            return chr(argument[1 if last else 0])
+        case "CATEGORY":
+            return {"CATEGORY_DIGIT": "7", "CATEGORY_SPACE": " ", "CATEGORY_WORD": "w"}.get(str(argument), "-")
+        case _:
+            return ""
