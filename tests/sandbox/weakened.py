@@ -20,13 +20,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bailiwick.sandbox import Request, Result, Sandbox, ScriptedSandbox, Spec
+from bailiwick.sandbox import PoolSettings, Request, Result, Sandbox, ScriptedSandbox, Spec
 from bailiwick.sandbox.docker import DockerEngine, connect
 from bailiwick.sandbox.docker.image import ensure_python_image
 from bailiwick.sandbox.image import runner_folder
 from bailiwick.sandbox.ownership import owner_labels
 from bailiwick.sandbox.single_use import SingleUse
 
+NOTHING_WAITS = PoolSettings(floor=0)
 Change = Callable[[dict[str, Any], Path], None]
 """Changes the arguments a container is created with; the path is the attack's folder on the host."""
 Weakening = Callable[[Path], contextlib.AbstractAsyncContextManager[Sandbox]]
@@ -56,7 +57,7 @@ def changed(*changes: Change) -> Weakening:
                 each(arguments, folder)
 
         client: Any = ChangedClient(connect(), change)
-        async with closing(SingleUse(DockerEngine(client))) as sandbox:
+        async with closing(SingleUse(DockerEngine(client), NOTHING_WAITS)) as sandbox:
             yield sandbox
 
     return opened
@@ -264,6 +265,9 @@ class Over:
     async def run(self, spec: Spec, request: Request) -> Result:
         return await self.inner.run(spec, request)
 
+    def prepare(self, spec: Spec, file: str) -> None:
+        """Nothing waits here."""
+
     async def close(self) -> None:
         await self.inner.close()
 
@@ -273,7 +277,7 @@ def over(kind: type[Over]) -> Weakening:
 
     @asynccontextmanager
     async def opened(folder: Path) -> AsyncIterator[Sandbox]:
-        async with closing(kind(SingleUse(DockerEngine(connect())), folder)) as sandbox:
+        async with closing(kind(SingleUse(DockerEngine(connect()), NOTHING_WAITS), folder)) as sandbox:
             yield sandbox
 
     return opened

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from bailiwick.errors import SandboxFailed
+from bailiwick.errors import AttestationFailed, SandboxFailed
 from bailiwick.sandbox.mounts import NOBODY
 from bailiwick.sandbox.spec import Mount, Request, Result, Sandbox, Spec
 
@@ -123,7 +123,8 @@ class Outcome:
 async def run_attack(sandbox: Sandbox, attack: Attack, scratch: Path) -> Outcome:
     """Try ``attack`` on ``sandbox``, in a new folder below ``scratch`` that is removed afterwards.
 
-    A sandbox that fails or hangs under attack has not withstood it. Raises SandboxRefused when it cannot hold the spec.
+    A sandbox that fails or hangs under attack has not withstood it. Raises SandboxRefused when it cannot hold the spec,
+    and AttestationFailed when no container of it is what its spec says, so that nothing runs that could attack.
     """
     folder = scratch / attack.name
     folder.mkdir(parents=True)
@@ -133,6 +134,8 @@ async def run_attack(sandbox: Sandbox, attack: Attack, scratch: Path) -> Outcome
         return Outcome(attack=attack, ending="untried", why=str(error))
     except TimeoutError:
         why = "the host was kept waiting for good"
+    except AttestationFailed:
+        raise
     except SandboxFailed as error:
         why = f"the sandbox failed: {error.message}"
     finally:

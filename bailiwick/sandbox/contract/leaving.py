@@ -6,10 +6,11 @@ Each needs a second look, by another call or from the host.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 from pathlib import Path
 
-from bailiwick.errors import SandboxRefused
+from bailiwick.errors import SandboxFailed, SandboxRefused
 from bailiwick.sandbox.contract.attack import WRITE, Attack, Scene
 from bailiwick.sandbox.contract.judges import answered
 from bailiwick.sandbox.mounts import NOBODY, unwritable
@@ -17,6 +18,8 @@ from bailiwick.sandbox.spec import Mount
 
 __all__ = ["LEAVING"]
 
+_SWAPPED = 4.0
+"""Seconds for which a folder and a link are exchanged while others mount it."""
 _SOON, _WHILE = 0.3, 0.4
 """Seconds until a container whose call has been answered must have ended, and while it is watched after that."""
 
@@ -78,6 +81,32 @@ async def _links(scene: Scene) -> str:
     return f"the next container mounted what a planted link leads to: {result.value or result.failure}"
 
 
+async def _race(scene: Scene) -> str:
+    inner, outside = (scene.folder / "write").resolve() / "inner", scene.folder / "private"
+    for folder in (inner, outside):
+        folder.mkdir()
+    (outside / "file.txt").write_text("private")
+    swapping = asyncio.create_task(
+        scene.call(
+            "leave.py",
+            "swap_links",
+            {"target": str(outside), "folder": f"{WRITE}/inner", "seconds": _SWAPPED},
+            spec=scene.spec("leave.py", scene.write_mount(), cpu=1.0),
+            seconds=_SWAPPED + 3,
+        )
+    )
+    spec = scene.spec("leave.py", Mount(source=inner, target="/work/data/inner"))
+    read: list[str] = []
+    while not (swapping.done() or read):
+        # Refused is right, and so is a sandbox that could not mount what had gone.
+        with contextlib.suppress(SandboxRefused, SandboxFailed):
+            result = await scene.call("leave.py", "read_through", {"folder": "/work/data/inner"}, spec=spec)
+            read = result.value or []
+    if wrong := answered(await swapping):
+        return wrong
+    return f"a container mounted what a link led to for a moment: {read}" if read else ""
+
+
 async def _odd_files(scene: Scene) -> str:
     spec = scene.spec("leave.py", scene.write_mount())
     made = await scene.call("leave.py", "make_odd_files", spec=spec)
@@ -114,6 +143,13 @@ LEAVING: tuple[Attack, ...] = (
         tried="replaces a folder, which the next call mounts, by a link to the host's",
         promise="a mount that has become a link is refused",
         attempt=_links,
+        cves=("CVE-2021-30465",),
+    ),
+    Attack(
+        name="racing-links",
+        tried="exchanges a folder and a link to the host's, over and over, while other calls mount the folder",
+        promise="what is mounted is what was looked at",
+        attempt=_race,
         cves=("CVE-2021-30465",),
     ),
     Attack(

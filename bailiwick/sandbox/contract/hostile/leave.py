@@ -11,6 +11,7 @@ import errno
 import os
 import socket
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -138,6 +139,21 @@ def leave_links(target: str, folder: str) -> str:
     os.rmdir(folder)
     os.symlink(target, folder)
     return "linked"
+
+
+@tool
+def swap_links(target: str, folder: str, seconds: float) -> int:
+    """Exchange ``folder``, which other calls mount meanwhile, and a link to ``target``, as fast as it goes."""
+    libc: Any = ctypes.CDLL(None, use_errno=True)
+    number, exchange = 316 if os.uname().machine == "x86_64" else 276, 2
+    link = f"{folder}-link"
+    os.symlink(target, link)
+    until, times = time.monotonic() + seconds, 0
+    while time.monotonic() < until:
+        if libc.syscall(number, -100, folder.encode(), -100, link.encode(), exchange) == -1:
+            raise OSError(ctypes.get_errno(), "renameat2")
+        times += 1
+    return times
 
 
 @tool
