@@ -18,7 +18,11 @@ from bailiwick.sandbox.contract import ATTACKS, Attack, Scene, run_attack
 from bailiwick.sandbox.contract.exhausting import EXHAUSTING
 from bailiwick.sandbox.single_use import SingleUse
 
-NOT_YET = {"racing-links": "a mount is looked at before the engine makes it, and not again when it is made"}
+NOT_YET = {
+    "racing-links": "a mount is looked at before the engine makes it, and not again when it is made",
+    "secret-kept": "the runner of a conversation has parsed the secret, and forks with it in its memory",
+    "output-sparse": "a file is read whole before its size is looked at",
+}
 """Promises that are known to be broken, and why."""
 # A container that Docker could not start leaves its attached socket to the garbage collector.
 UNCLOSED = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")

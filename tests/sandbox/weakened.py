@@ -160,11 +160,21 @@ def shared_tmp(arguments: dict[str, Any], folder: Path) -> None:
     mounted(lambda _: shared, "/tmp", write=True)(arguments, folder)
 
 
+def runner(beginning: str) -> Change:
+    """Our runner, in an interpreter in which this was run before."""
+    weak = f"import os\n{beginning}\n{(runner_folder() / 'start.py').read_text()}"
+    return mounted(stand_in("start.py", weak), "/bailiwick/start.py")
+
+
 def leaking_runner(arguments: dict[str, Any], folder: Path) -> None:
     """A runner that closes nothing before the tool's code runs, and holds a folder of its own."""
-    start = (runner_folder() / "start.py").read_text()
-    weak = f"import os\nos.open('/', os.O_RDONLY)\nos.closerange = lambda *_: None\n{start}"
-    mounted(stand_in("start.py", weak), "/bailiwick/start.py")(arguments, folder)
+    runner("os.open('/', os.O_RDONLY)\nos.closerange = lambda *_: None")(arguments, folder)
+
+
+def runner_that_follows_links(arguments: dict[str, Any], folder: Path) -> None:
+    """A runner for which a link is what it leads to."""
+    stat_what_it_leads_to = "lambda path, *, dir_fd=None, follow_symlinks=True: stat(path, dir_fd=dir_fd)"
+    runner(f"os.O_NOFOLLOW, stat = 0, os.stat\nos.stat = {stat_what_it_leads_to}")(arguments, folder)
 
 
 def listening_to_the_environment(arguments: dict[str, Any], _: Path) -> None:

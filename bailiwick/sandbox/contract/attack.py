@@ -19,6 +19,7 @@ HOSTILE = Path(__file__).with_name("hostile")
 """Folder of the tools' files that attack."""
 READ, WRITE = "/work/data/read", "/work/data/write"
 """Where a scene's two folders are seen inside."""
+_FILE_BYTES = 100_000
 _STUCK = 20.0
 """Seconds beyond a call's own after which it is hung for good: start, runner and host have each given up by then."""
 
@@ -71,8 +72,10 @@ class Scene:
         spec: Spec | None = None,
         seconds: float = 6.0,
         secrets: Mapping[str, str] | None = None,
+        thread: str = "",
+        files: int = 0,
     ) -> Result:
-        """One call, in a container of its own. Raises TimeoutError when it hangs for good."""
+        """One call, of the conversation ``thread``, giving back ``files`` files. Raises TimeoutError when it hangs."""
         request = Request(
             file=f"/tool/{file}",
             function=function,
@@ -80,6 +83,9 @@ class Scene:
             secrets=secrets or {},
             time=seconds,
             output=16 * 2**10,
+            thread=thread,
+            files=files,
+            file_bytes=_FILE_BYTES if files else 0,
         )
         async with asyncio.timeout(seconds + _STUCK):
             return await self.sandbox.run(spec or self.spec(file), request)

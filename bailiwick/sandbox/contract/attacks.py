@@ -11,6 +11,7 @@ from bailiwick.sandbox.contract.kernel_calls import KERNEL_CALLS
 from bailiwick.sandbox.contract.leaving import LEAVING
 from bailiwick.sandbox.contract.networking import NETWORKING
 from bailiwick.sandbox.contract.reaching import REACHING
+from bailiwick.sandbox.contract.taking_back import TAKING_BACK
 
 __all__ = ["ATTACKS", "HOSTILE"]
 
@@ -20,6 +21,7 @@ ATTACKS: tuple[Attack, ...] = (
     *ESCAPING,
     *NETWORKING,
     *LEAVING,
+    *TAKING_BACK,
     *KEEPING_SECRETS,
     *ANSWERING,
     *EXHAUSTING,

@@ -87,13 +87,20 @@ def _look_at_the_engine(spec: Spec, value: str) -> list[str]:
 
 
 async def _next_call(scene: Scene) -> str:
+    return await _found_later(scene, scene.spec("reach.py", scene.write_mount()))
+
+
+async def _next_call_of_a_conversation(scene: Scene) -> str:
+    return await _found_later(scene, scene.spec("reach.py", scene.write_mount(), isolation="thread"), thread="one")
+
+
+async def _found_later(scene: Scene, spec: Spec, *, thread: str = "") -> str:
     value = _new_secret()
-    spec = scene.spec("reach.py", scene.write_mount())
     args = {"name": "TOKEN", "file": f"{WRITE}/held", "seconds": 0.0}
-    used = await scene.call("reach.py", "use_the_secret", args, spec=spec, secrets={"TOKEN": value})
+    used = await scene.call("reach.py", "use_the_secret", args, spec=spec, secrets={"TOKEN": value}, thread=thread)
     if wrong := answered(used):
         return wrong
-    found = await scene.call("reach.py", "scan_for_secrets", spec=spec)
+    found = await scene.call("reach.py", "scan_for_secrets", spec=spec, thread=thread)
     return answered(found) or (f"the next call found {len(found.value)} of them" if found.value else "")
 
 
@@ -115,5 +122,11 @@ KEEPING_SECRETS: tuple[Attack, ...] = (
         tried="looks for an earlier call's secret in its memory, in /proc and in files",
         promise="a secret ends with its call",
         attempt=_next_call,
+    ),
+    Attack(
+        name="secret-kept",
+        tried="looks for an earlier call's secret in a container that is kept for their conversation",
+        promise="a conversation keeps no secret that a call did not write down",
+        attempt=_next_call_of_a_conversation,
     ),
 )

@@ -14,7 +14,7 @@ from bailiwick.errors import SandboxFailed, SandboxRefused
 from bailiwick.sandbox.contract.attack import WRITE, Attack, Scene
 from bailiwick.sandbox.contract.judges import answered
 from bailiwick.sandbox.mounts import NOBODY, unwritable
-from bailiwick.sandbox.spec import Mount
+from bailiwick.sandbox.spec import Mount, Spec
 
 __all__ = ["LEAVING"]
 
@@ -25,9 +25,16 @@ _SOON, _WHILE = 0.3, 0.4
 
 
 async def _daemon(scene: Scene) -> str:
-    spec = scene.spec("exhaust.py", scene.write_mount())
+    return await _no_heartbeat(scene, scene.spec("exhaust.py", scene.write_mount()))
+
+
+async def _daemon_of_a_conversation(scene: Scene) -> str:
+    return await _no_heartbeat(scene, scene.spec("exhaust.py", scene.write_mount(), isolation="thread"), thread="one")
+
+
+async def _no_heartbeat(scene: Scene, spec: Spec, *, thread: str = "") -> str:
     log = scene.folder / "write/heartbeat"
-    result = await scene.call("exhaust.py", "leave_a_daemon", {"file": f"{WRITE}/heartbeat"}, spec=spec)
+    result = await scene.call("exhaust.py", "leave_a_daemon", {"file": f"{WRITE}/heartbeat"}, spec=spec, thread=thread)
     if wrong := answered(result):
         return wrong
     if not log.exists():
@@ -60,6 +67,15 @@ async def _state(scene: Scene) -> str:
         return wrong
     found = await scene.call("leave.py", "find_state", {"word": word}, spec=spec)
     return answered(found) or (f"the next call found what was left in {found.value}" if found.value else "")
+
+
+async def _another_conversation(scene: Scene) -> str:
+    spec, word = scene.spec("leave.py", isolation="thread"), f"left-{secrets.token_hex(8)}"
+    left = await scene.call("leave.py", "leave_state", {"word": word}, spec=spec, thread="one")
+    if wrong := answered(left):
+        return wrong
+    found = await scene.call("leave.py", "find_state", {"word": word}, spec=spec, thread="another")
+    return answered(found) or (f"another conversation found what was left in {found.value}" if found.value else "")
 
 
 async def _links(scene: Scene) -> str:
@@ -127,6 +143,12 @@ LEAVING: tuple[Attack, ...] = (
         attempt=_daemon,
     ),
     Attack(
+        name="daemon-kept",
+        tried="leaves such a process in a container that is kept for its conversation",
+        promise="a conversation keeps files, and no process",
+        attempt=_daemon_of_a_conversation,
+    ),
+    Attack(
         name="planted-code",
         tried="plants sitecustomize, .pth files, LD_PRELOAD and PYTHONPATH for the next call",
         promise="no file and no variable of one call is run by the start of another",
@@ -137,6 +159,12 @@ LEAVING: tuple[Attack, ...] = (
         tried="leaves files, shared memory, keys and sockets for the next call",
         promise="a call finds nothing of another",
         attempt=_state,
+    ),
+    Attack(
+        name="conversation",
+        tried="leaves files, shared memory, keys and sockets for another conversation",
+        promise="a conversation finds nothing of another, where containers are kept for one",
+        attempt=_another_conversation,
     ),
     Attack(
         name="planted-links",

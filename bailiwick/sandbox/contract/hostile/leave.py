@@ -18,7 +18,7 @@ from typing import Any
 
 from bailiwick import tool
 
-WRITE = Path("/work/data/write")
+WRITE, OUTPUT = Path("/work/data/write"), Path("/tmp/output")
 PLANT = "import builtins\nbuiltins.planted = True\n"
 
 
@@ -183,4 +183,47 @@ def make_odd_files() -> dict[str, str]:
 @tool
 def answer() -> str:
     """Do nothing else."""
+    return "answered"
+
+
+@tool
+def leave_odd_output() -> dict[str, str]:
+    """Leave, beside one honest file, what leads elsewhere or blocks whoever takes it back."""
+    folder = OUTPUT
+    (folder / "honest.txt").write_text("honest")
+
+    def listen() -> None:
+        with socket.socket(socket.AF_UNIX) as one:
+            one.bind(str(folder / "socket"))
+
+    (folder / "away").mkdir()
+    return {
+        "link to a file": outcome(lambda: os.symlink("/etc/passwd", folder / "passwd")),
+        "link to the runner": outcome(lambda: os.symlink("/proc/1/environ", folder / "environ")),
+        "link to a folder": outcome(lambda: os.symlink("/etc", folder / "etc")),
+        "link to an endless device": outcome(lambda: os.symlink("/dev/zero", folder / "endless")),
+        "loop": outcome(lambda: os.symlink("loop", folder / "loop")),
+        "hard link": outcome(lambda: os.link(__file__, folder / "linked")),
+        "fifo": outcome(lambda: os.mkfifo(folder / "fifo")),
+        "socket": outcome(listen),
+        "a name that climbs": outcome(lambda: (folder / "..\\..\\up").touch()),
+        "a name that is no text": outcome(lambda: os.close(os.open(bytes(folder) + b"/\xff", os.O_CREAT))),
+        "deep": outcome(lambda: (folder / "/".join("d" * 40)).mkdir(parents=True)),
+        "closed folder": outcome(lambda: (folder / "away").chmod(0)),
+    }
+
+
+@tool
+def leave_sparse_output(bytes_long: int) -> str:
+    """Leave a file that takes no room and is read as so many zeros."""
+    with (OUTPUT / "sparse").open("wb") as file:
+        file.truncate(bytes_long)
+    return "answered"
+
+
+@tool
+def replace_the_output_folder() -> str:
+    """Put a link to another folder where the output folder was."""
+    OUTPUT.rmdir()
+    OUTPUT.symlink_to("/etc")
     return "answered"
