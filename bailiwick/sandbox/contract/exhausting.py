@@ -23,7 +23,8 @@ EXHAUSTING: tuple[Attack, ...] = (
         "what is written to /tmp cannot be run",
         "run_from_tmp",
         all_refused(),
-        memory=128 * 2**20,
+        memory=160 * 2**20,
+        disk=64 * 2**20,
     ),
     _takes(
         "fill-tmp", "fills /tmp", "there is a size to /tmp, and it is kept", "fill_tmp", bounded("written", 4 * 2**20)

@@ -26,12 +26,13 @@ class OneCall:
     args: Mapping[str, Any] = field(default_factory=dict[str, Any])
     seconds: float = 6.0
     memory: int = 96 * 2**20
+    disk: int = 4 * 2**20
     writes: bool = False
     """Whether the scene's write folder is mounted."""
 
     async def __call__(self, scene: Scene) -> str:
         mounts = (scene.write_mount(),) if self.writes else ()
-        spec = scene.spec(self.file, *mounts, memory=self.memory)
+        spec = scene.spec(self.file, *mounts, memory=self.memory, disk=self.disk)
         begun = time.monotonic()
         result = await scene.call(self.file, self.function, self.args, spec=spec, seconds=self.seconds)
         took = time.monotonic() - begun - result.start_ms / 1000
