@@ -7,6 +7,7 @@ itself (bubblewrap has no cgroup file system inside) its engine reads back from 
 from __future__ import annotations
 
 import os
+import platform
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, cast
@@ -21,6 +22,7 @@ __all__ = ["Difference", "attest", "differences"]
 _CAPABILITIES = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
 _BY_THE_SYSTEM = {"PATH", "HOME", "HOSTNAME", "PWD", "LC_CTYPE", "TERM"}
 """Names that an engine or the interpreter adds to the environment."""
+_DEVICES = {"null", "zero", "full", "random", "urandom", "tty", "console", "ptmx", "pts/ptmx"}
 _KERNEL = ("/proc", "/sys", "/dev")
 _ENGINES_OWN = ("/etc/hosts", "/etc/hostname", "/etc/resolv.conf")
 _REFUSED = {"EPERM", "EACCES", "EROFS", "ENOENT", "ENOSYS", "EAFNOSUPPORT", "EPROTONOSUPPORT", "ESOCKTNOSUPPORT"}
@@ -41,9 +43,22 @@ class Difference:
         return f"{self.item} is {self.told!r}, and the policy compiles to {self.wanted!r}"
 
 
-def attest(spec: Spec, kind: str, told_spec: str, report: Mapping[str, Any], own: tuple[Mount, ...] = ()) -> None:
-    """Raise AttestationFailed, naming every item, when ``report`` is not what ``spec`` compiles to."""
-    found = list(differences(spec, kind, told_spec, report, own))
+def attest(
+    spec: Spec,
+    kind: str,
+    told_spec: str,
+    report: Mapping[str, Any],
+    own: tuple[Mount, ...] = (),
+    files: Mapping[str, list[int]] | None = None,
+) -> None:
+    """Raise AttestationFailed, naming every item, when ``report`` is not what ``spec`` compiles to.
+
+    ``files``: device and inode of what each mount must be; None: not looked at.
+    """
+    found = [
+        *differences(spec, kind, told_spec, report, own),
+        *_other_files(report.get("mounts") or {}, _comparable(files, spec, report)),
+    ]
     if found:
         raise AttestationFailed(
             "a container was destroyed before it served, for it is not what its policy says: "
@@ -75,6 +90,8 @@ def differences(
     extra = set(cast("list[str]", told.get("environment") or [])) - set(ENVIRONMENT) - _BY_THE_SYSTEM
     if extra and spec.image == "python":  # another image brings its own, which its maker wrote into it
         yield Difference(item="environment", wanted=sorted(ENVIRONMENT), told=sorted(extra))
+    if devices := set(cast("list[str]", told.get("devices") or [])) - _DEVICES:
+        yield Difference(item="devices", wanted=sorted(_DEVICES), told=sorted(devices))
     yield from _limits(spec, told.get("limits") or {})
     yield from _mounts((*spec.mounts, *own), spec.disk, kind, told.get("mounts") or {})
     if kind == "docker" and told.get("uncovered") != []:
@@ -128,6 +145,21 @@ def _mounts(
     room = -(-max(disk, _PAGE) // _PAGE) * _PAGE
     if tmp.get("size") != room:
         yield Difference(item="mounts./tmp.size", wanted=room, told=tmp.get("size"))
+
+
+def _comparable(
+    files: Mapping[str, list[int]] | None, spec: Spec, report: Mapping[str, Any]
+) -> Mapping[str, list[int]]:
+    """Only under this very kernel is a file inside known by the same numbers."""
+    same = spec.runtime != "gvisor" and report.get("kernel") == platform.release()
+    return files if files is not None and same else {}
+
+
+def _other_files(told: Mapping[str, Mapping[str, Any]], files: Mapping[str, list[int]]) -> Iterator[Difference]:
+    """Mounts that are of something else than stood there before: a link was swapped in meanwhile."""
+    for target, file in files.items():
+        if (found := told.get(target, {}).get("file")) != file:
+            yield Difference(item=f"mounts.{target}.file", wanted=file, told=found)
 
 
 def _is_the_systems(point: str, kind: str) -> bool:

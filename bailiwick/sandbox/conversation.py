@@ -131,12 +131,15 @@ def ask(channel: Channel, request: Request, *, rlimits: Mapping[str, int]) -> Re
 
 
 def _frame(request: Request, rlimits: Mapping[str, int]) -> bytes:
+    # Apart from the call, for the runner hands it on unread and wipes it: a later call of a conversation must find
+    # nothing of it in the memory that it is forked from.
+    secrets = wire.encode({"secrets": dict(request.secrets)}) if request.secrets else b""
     message: dict[str, Any] = {
         "op": request.op,
         "file": request.file,
         "function": request.function,
         "args": dict(request.args),
-        "secrets": dict(request.secrets),
+        "secret_bytes": len(secrets),
         "idempotency_key": request.idempotency_key,
         "time": request.time,
         "output": request.output,
@@ -149,13 +152,13 @@ def _frame(request: Request, rlimits: Mapping[str, int]) -> bytes:
         data = wire.encode(message)
     except (TypeError, ValueError) as error:
         raise SandboxFailed(f"the arguments are not JSON: {error}") from None
-    if len(data) > wire.REQUEST_BYTES:
+    if len(data) + len(secrets) > wire.REQUEST_BYTES:
         raise SandboxFailed(
             f"the call is {len(data)} bytes large, and {wire.REQUEST_BYTES} is the most a sandbox takes"
         )
     if wire.depth_exceeds(data[wire.HEADER.size :], wire.DEPTH):
         raise SandboxFailed(f"the arguments are nested deeper than {wire.DEPTH} levels")
-    return data
+    return data + secrets
 
 
 def _reply_bytes(request: Request) -> int:

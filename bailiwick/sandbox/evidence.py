@@ -27,7 +27,10 @@ _DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{8,64})")
 
 def keep_evidence(spec: Spec, *, kind: str, image: str, report: Mapping[str, Any]) -> str:
     """Keep what was proved; its ``sha256:…``. A folder that cannot be written loses the file, never the digest."""
-    record = {"sandbox": kind, "image": image, "spec_digest": spec.digest, "spec": asdict(spec), "report": dict(report)}
+    # Which file stands at a mount is of this container and hour; the spec names the paths.
+    mounts = {place: {k: v for k, v in each.items() if k != "file"} for place, each in report["mounts"].items()}
+    told = {**report, "mounts": mounts}
+    record = {"sandbox": kind, "image": image, "spec_digest": spec.digest, "spec": asdict(spec), "report": told}
     text = json.dumps(record, sort_keys=True, indent=1, default=str) + "\n"
     name = hashlib.sha256(text.encode()).hexdigest()
     with contextlib.suppress(OSError):

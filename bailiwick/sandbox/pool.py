@@ -70,6 +70,8 @@ class Pool:
         self._shelves: dict[tuple[Spec, str], _Shelf] = {}
         self._in_use = 0
         self._closed = False
+        self._being_started = 0
+        self._none_being_started = threading.Condition(self._lock)
         self._numbers = itertools.count()
         self._jobs: queue.PriorityQueue[_Job] = queue.PriorityQueue()
         self._awake, self._asleep = threading.Event(), False
@@ -139,6 +141,11 @@ class Pool:
         for ready in waiting:
             ready.destroy()
         self._awake.set()
+
+    def settle(self) -> None:
+        """Wait, after ``close``, until no container is being started, so that the engine knows of all there are."""
+        with self._none_being_started:
+            self._none_being_started.wait_for(lambda: self._being_started == 0)
 
     def join(self) -> None:
         """End the threads, after ``close`` and the engine: bubblewrap's containers end with their starter's thread."""
@@ -221,6 +228,15 @@ class Pool:
             if self._closed or not needed:
                 shelf.starting -= 1
                 return
+            self._being_started += 1
+        try:
+            self._start_for(shelf)
+        finally:
+            with self._none_being_started:
+                self._being_started -= 1
+                self._none_being_started.notify_all()
+
+    def _start_for(self, shelf: _Shelf) -> None:
         try:
             ready = self._starter.start(shelf.spec, shelf.file)
         except SandboxError as error:

@@ -94,6 +94,7 @@ class SingleUse:
         wait(set(self._running))
         self._conversations.close()
         self._pool.close()
+        self._pool.settle()
         self._starter.close()
         # The engine before the threads: bubblewrap ends with the thread that started it, and should end by itself.
         self._engine.close()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import stat
 import threading
 import time
 from collections.abc import Mapping
@@ -18,6 +16,7 @@ from bailiwick.sandbox.evidence import keep_evidence
 from bailiwick.sandbox.mounts import verify_mounts
 from bailiwick.sandbox.ownership import own_folder
 from bailiwick.sandbox.spec import Mount, Spec
+from bailiwick.sandbox.stamp import Stamp, mounted_files, stamp_of
 
 __all__ = ["Container", "Engine", "Ready", "Starter"]
 
@@ -93,7 +92,7 @@ class Ready:
     evidence: str
     loaded: bool
     door: Door | None
-    stamp: tuple[tuple[int, ...], ...]
+    stamp: Stamp
     since: float
     took: float
     """Seconds that it took to get here."""
@@ -101,7 +100,7 @@ class Ready:
     def usable(self) -> bool:
         """Whether it still waits, and what it has mounted is still what stands there. Takes some 20 µs."""
         try:
-            return self.container.channel.silent() and _stamp(self.spec) == self.stamp
+            return self.container.channel.silent() and stamp_of(self.spec) == self.stamp
         except (SandboxRefused, OSError, ValueError):
             return False
 
@@ -141,13 +140,14 @@ class Starter:
         """
         begun = time.monotonic()
         verify_mounts(spec)
-        stamp = _stamp(spec)
+        stamp = stamp_of(spec)
         door = self._door(spec)
         try:
             own = _own_mounts(door)
+            files = mounted_files((*spec.mounts, *own))
             container = self._engine.start(spec, own)
             try:
-                return self._proven(container, spec, own, file, stamp, door, begun)
+                return self._proven(container, spec, own, files, file, stamp, door, begun)
             except BaseException:
                 container.kill()
                 container.discard()
@@ -162,14 +162,15 @@ class Starter:
         container: Container,
         spec: Spec,
         own: tuple[Mount, ...],
+        files: Mapping[str, list[int]],
         file: str,
-        stamp: tuple[tuple[int, ...], ...],
+        stamp: Stamp,
         door: Door | None,
         begun: float,
     ) -> Ready:
         hello = wait_until_ready(container.channel, _START_WITHIN)
         seen = {**hello.report, "limits": {**hello.report.get("limits", {}), **container.limits()}}
-        attest(spec, self._engine.kind, hello.spec, seen, own)
+        attest(spec, self._engine.kind, hello.spec, seen, own, files)
         digest = keep_evidence(spec, kind=self._engine.kind, image=container.image_digest, report=seen)
         loaded = bool(file) and load(container.channel, file, rlimits=container.rlimits, within=_LOAD_WITHIN)
         if file and not container.channel.silent():
@@ -192,21 +193,3 @@ def _own_mounts(door: Door | None) -> tuple[Mount, ...]:
     if door is None:
         return ()
     return (Mount(source=door.folder, target="/egress"), Mount(source=door.hosts, target="/etc/hosts"))
-
-
-def _stamp(spec: Spec) -> tuple[tuple[int, ...], ...]:
-    """What stands at the spec's mounts: which file or folder, and of a file that is only read, which contents.
-
-    A tool's file that was edited must not be served by a process that imported it before.
-    """
-    return tuple(_stamp_of(mount) for mount in spec.mounts)
-
-
-def _stamp_of(mount: Mount) -> tuple[int, ...]:
-    try:
-        state = os.lstat(mount.source)  # noqa: PTH116: on the way of every call
-    except OSError as error:
-        raise SandboxRefused(f"{mount.source} cannot be mounted: {error}", fix="put it back and try again") from None
-    if stat.S_ISREG(state.st_mode) and not mount.write:
-        return state.st_dev, state.st_ino, state.st_mtime_ns, state.st_size
-    return state.st_dev, state.st_ino

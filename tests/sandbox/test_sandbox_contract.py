@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -18,29 +16,13 @@ from bailiwick.sandbox.contract import ATTACKS, Attack, Scene, run_attack
 from bailiwick.sandbox.contract.exhausting import EXHAUSTING
 from bailiwick.sandbox.single_use import SingleUse
 
-NOT_YET = {
-    "racing-links": "a mount is looked at before the engine makes it, and not again when it is made",
-    "secret-kept": "the runner of a conversation has parsed the secret, and forks with it in its memory",
-    "output-sparse": "a file is read whole before its size is looked at",
-}
-"""Promises that are known to be broken, and why."""
-# A container that Docker could not start leaves its attached socket to the garbage collector.
-UNCLOSED = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 NEEDS_AN_ENGINE = "no engine of containers listens on this machine"
 """Why ``engines`` cannot be tried on some machines that have bubblewrap alone."""
 
 
-def _case(attack: Attack) -> Any:
-    return pytest.param(attack, id=attack.name, marks=[UNCLOSED] if attack.name == "racing-links" else [])
-
-
-@pytest.mark.parametrize("attack", [_case(attack) for attack in ATTACKS])
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
 async def test_a_sandbox_keeps_its_promise(sandbox: Sandbox, attack: Attack, tmp_path: Path) -> None:
     outcome = await run_attack(sandbox, attack, tmp_path)
-    if attack.name == "racing-links":
-        gc.collect()
-    if attack.name in NOT_YET and outcome.ending == "breached":
-        pytest.xfail(f"{NOT_YET[attack.name]}: {outcome.why}")
     if not (attack.name == "engines" and NEEDS_AN_ENGINE in outcome.why):
         assert str(outcome) == "withstood", attack.promise
     assert list(tmp_path.iterdir()) == []

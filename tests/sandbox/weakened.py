@@ -311,8 +311,16 @@ class FollowingLinks(Over):
     """Mounts what links lead to."""
 
     async def run(self, spec: Spec, request: Request) -> Result:
-        followed = tuple(replace(mount, source=mount.source.resolve()) for mount in spec.mounts)
+        followed = tuple(replace(mount, source=_resolved(mount.source)) for mount in spec.mounts)
         return await self.inner.run(replace(spec, mounts=followed), request)
+
+
+def _resolved(path: Path) -> Path:
+    while True:
+        try:
+            return path.resolve()
+        except OSError:  # it was a link a moment ago
+            continue
 
 
 class Collecting(Over):

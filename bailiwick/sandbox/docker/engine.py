@@ -93,6 +93,7 @@ class DockerEngine:
             raise
         except EngineGone as error:
             if attached is not None:
+                AttachedChannel(raw_socket(attached)).close()
                 attached.close()
             if container:
                 self._afterwards.add(partial(_remove, self._client, container))

@@ -35,9 +35,10 @@ _OWN = str(Path(__file__).parent)
 def become_tool(
     first: Mapping[str, Any], *, report: int, out: int, err: int, order: int, environment: Mapping[str, str]
 ) -> NoReturn:
-    """Do a call, tell it on ``report`` and end. Never returns, whatever the tool does.
+    """Read a call from ``order``, do it, tell it on ``report`` and end. Never returns, whatever the tool does.
 
-    ``order`` -1: ``first`` is the call. Else it names the file to import, and the call is read from ``order``.
+    ``first`` is the call, or names the file to import before it. Secrets come last: nothing that was forked before has
+    them in its memory, and the runner never reads them.
     """
     try:
         os.setsid()
@@ -51,13 +52,16 @@ def become_tool(
         process.be_first_to_be_killed()
         _limit(first["rlimits"])
         _prepare(environment)
-        call, module = first, None
-        if order >= 0:
+        module = None
+        if first["op"] == "load":
             module = _load(first["file"])
             _send(report, {"loaded": True})
-            call = wire.read_frame(lambda size: _exactly(order, size), wire.REQUEST_BYTES)
-            os.close(order)
-        _know(call, report)
+        call = wire.read_frame(lambda size: _exactly(order, size), wire.REQUEST_BYTES)
+        secrets = (
+            wire.read_frame(lambda size: _exactly(order, size), wire.REQUEST_BYTES) if call["secret_bytes"] else {}
+        )
+        os.close(order)
+        _know(call, secrets.get("secrets", {}), report)
         answer = _describe(call) if call["op"] == "describe" else _call(call, module)
         _flush()
         _send(report, answer)
@@ -100,9 +104,9 @@ def _prepare(environment: Mapping[str, str]) -> None:
     os.chdir("/work" if Path("/work").is_dir() else "/")
 
 
-def _know(call: Mapping[str, Any], report: int) -> None:
+def _know(call: Mapping[str, Any], secrets: Mapping[str, str], report: int) -> None:
     """Give the call what is its own: before it, a module that is being imported finds no secret and no span."""
-    call_state.secrets = call["secrets"]
+    call_state.secrets = secrets
     call_state.idempotency_key = call["idempotency_key"]
     call_state.started_ns = call["started_ns"]
     left = SPANS

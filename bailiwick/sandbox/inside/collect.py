@@ -13,7 +13,7 @@ import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 __all__ = ["FOLDER", "collect", "make_folder"]
 
@@ -49,7 +49,7 @@ def collect(count: int, size: int) -> dict[str, Any]:
             left_out.append(f"{name}: {told}")
         elif len(files) >= count:
             left_out.append(f"{name}: more than {count} files")
-        elif (data := told[: room + 1]) and len(data) > room:
+        elif len(data := told.read(room + 1)) > room:  # a file of holes is larger than it is
             left_out.append(f"{name}: more than {size} bytes together")
         else:
             room -= len(data)
@@ -57,8 +57,8 @@ def collect(count: int, size: int) -> dict[str, Any]:
     return {"files": files, "files_left_out": left_out[:_TOLD]}
 
 
-def _walk(folder: int, above: str, depth: int) -> Iterator[tuple[str, bytes | str]]:
-    """Every entry's path with its contents, or with why it is none; closes ``folder``."""
+def _walk(folder: int, above: str, depth: int) -> Iterator[tuple[str, BinaryIO | str]]:
+    """Every entry's path with the file, open until the next, or with why it is none; closes ``folder``."""
     try:
         for entry in sorted(os.listdir(folder)):
             name = f"{above}{entry}"
@@ -69,7 +69,7 @@ def _walk(folder: int, above: str, depth: int) -> Iterator[tuple[str, bytes | st
                     yield from _walk(os.open(entry, _FOLDER_FLAGS, dir_fd=folder), f"{name}/", depth + 1)
                 elif stat.S_ISREG(kind):
                     with os.fdopen(os.open(entry, _FILE_FLAGS, dir_fd=folder), "rb") as file:
-                        yield name, file.read()
+                        yield name, file
                 else:
                     yield name, "too deep" if stat.S_ISDIR(kind) else "neither a file nor a folder"
             except UnicodeEncodeError:

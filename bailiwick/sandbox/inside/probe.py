@@ -83,6 +83,7 @@ def _report() -> dict[str, Any]:
         "seccomp": int(status.get("Seccomp", "0")),
         "mounts": mounts,
         "uncovered": [place for place in _COVERED if place not in mounts and Path(place).exists()],
+        "devices": _devices(),
         "interfaces": _interfaces(),
         "limits": _limits(),
         "environment": sorted(os.environ),
@@ -106,12 +107,26 @@ def _mounts() -> dict[str, dict[str, Any]]:
             "mode": "ro" if read_only else "rw",
             "flags": sorted({"nosuid", "nodev", "noexec"} & set(flags)),
         }
+        with contextlib.suppress(OSError):
+            there = Path(place).stat()
+            told["file"] = [there.st_dev, there.st_ino]
         if kind == "tmpfs" and not read_only:
             with contextlib.suppress(OSError):
                 state = os.statvfs(place)
                 told["size"] = state.f_blocks * state.f_frsize
         found[place] = told
     return found
+
+
+def _devices() -> list[str]:
+    """Every device below /dev, by its name there; no link is followed."""
+    found: list[str] = []
+    for folder, _, files in os.walk("/dev"):
+        for name in files:
+            place = Path(folder, name)
+            if not place.is_symlink() and (place.is_char_device() or place.is_block_device()):
+                found.append(str(place.relative_to("/dev")))
+    return sorted(found)
 
 
 def _interfaces() -> list[str]:

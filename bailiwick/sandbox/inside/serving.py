@@ -48,7 +48,7 @@ class Serving:
     def load(self, wanted: Mapping[str, Any]) -> bool:
         """Let a child import the tool's file and wait for the call. False: it could not; the call will tell why."""
         self._limit = int(wanted["output"])
-        self._fork(wanted, waits=True)
+        self._fork(wanted)
         self._watch(time.monotonic() + float(wanted["time"]), lambda: self._told.loaded)
         return self._still_waits()
 
@@ -60,21 +60,23 @@ class Serving:
                 return
             self._take(ready)
 
-    def answer(self, call: Mapping[str, Any]) -> dict[str, Any]:
-        """Run the call to its end, end every process but this one, and give the reply."""
-        kills_before = process.oom_kills()
-        loaded = self._still_waits()
+    def prepare(self, call: Mapping[str, Any]) -> None:
+        """Have a child that waits for ``call``, whether it has loaded the tool or is new."""
+        self._loaded = self._still_waits()
         self._limit = int(call["output"])
         if call["files"]:
             collect.make_folder()
+        if not self._loaded:
+            self._fork(call)
+
+    def answer(self, call: Mapping[str, Any], secrets: bytearray) -> dict[str, Any]:
+        """Run the call to its end, end every process but this one, and give the reply. Wipes ``secrets``."""
+        kills_before = process.oom_kills()
         started_ns = time.monotonic_ns()
-        cpu_before = process.cpu_seconds(self._child) if loaded else 0.0
-        told = {**call, "started_ns": started_ns}
-        if loaded:
-            self._pending = memoryview(wire.encode(told))
-        else:
-            self._fork(told, waits=False)
+        cpu_before = process.cpu_seconds(self._child) if self._loaded else 0.0
+        self._pending = [memoryview(wire.encode({**call, "started_ns": started_ns})), memoryview(secrets)]
         self._watch(time.monotonic() + float(call["time"]), lambda: self._told.answer is not None)
+        secrets[:] = bytes(len(secrets))
         wall_ms = (time.monotonic_ns() - started_ns) / 1e6
         self.end_all()
         self._drain()
@@ -106,7 +108,8 @@ class Serving:
         self._told = Told()
         self._said = {"out": Bounded(), "err": Bounded()}
         self._pipes: dict[int, str] = {}
-        self._order, self._pending = -1, memoryview(b"")
+        self._order, self._loaded = -1, False
+        self._pending: list[memoryview] = []
         self._child, self._status = 0, -1
         self._cpu, self._peak = 0.0, 0
         self._cause, self._limit = "", 0
@@ -122,18 +125,17 @@ class Serving:
         self.begin()
         return False
 
-    def _fork(self, first: Mapping[str, Any], *, waits: bool) -> None:
+    def _fork(self, first: Mapping[str, Any]) -> None:
         reads: dict[str, int] = {}
         writes: dict[str, int] = {}
         for name in ("report", "out", "err"):
             reads[name], writes[name] = os.pipe()
-        order, self._order = os.pipe() if waits else (-1, -1)
+        order, self._order = os.pipe()
         self._child = os.fork()
         if self._child == 0:
             become_tool(first, **writes, order=order, environment=forward.environment(self._egress))
-        if waits:
-            os.close(order)
-            os.set_blocking(self._order, False)
+        os.close(order)
+        os.set_blocking(self._order, False)
         for name, descriptor in reads.items():
             os.close(writes[name])
             os.set_blocking(descriptor, False)
@@ -157,11 +159,15 @@ class Serving:
 
     def _hand_over(self) -> None:
         try:
-            self._pending = self._pending[os.write(self._order, self._pending[:_CHUNK]) :]
+            written = os.write(self._order, self._pending[0][:_CHUNK])
         except BlockingIOError:
             return
         except OSError:  # it has ended; its status says how
-            self._pending = memoryview(b"")
+            self._pending = []
+            return
+        self._pending[0] = self._pending[0][written:]
+        while self._pending and not self._pending[0]:
+            self._pending.pop(0)
 
     def _take(self, ready: list[int]) -> None:
         if self._wake in ready:
