@@ -2,23 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 from bailiwick.errors import PolicyError
 from bailiwick.gate.decide import decide
 from bailiwick.gate.verdict import Allow, Call, Context, PastCall, Verdict
 from bailiwick.policy import InlineTest, LoadedPolicy
 
-__all__ = ["check_tests"]
+__all__ = ["InlineOutcome", "check_tests", "run_tests"]
 
 
 def check_tests(loaded: LoadedPolicy) -> None:
     """Raise PolicyError for the first inline test that does not come out as its author expects. No tests: nothing."""
+    for outcome in run_tests(loaded):
+        if outcome.problem is not None:
+            raise outcome.problem
+
+
+@dataclass(frozen=True, kw_only=True)
+class InlineOutcome:
+    """How one inline test came out. ``problem`` None: as its author expects."""
+
+    test: InlineTest
+    where: str
+    """``file:line`` of the test."""
+    verdict: Verdict
+    problem: PolicyError | None
+
+
+def run_tests(loaded: LoadedPolicy) -> Iterator[InlineOutcome]:
+    """Every inline test of ``loaded``, in the order of the file. Raises nothing."""
     for n, test in enumerate(loaded.policy.tests):
         verdict = _run(test, loaded)
-        if (got := verdict.decision) != test.expect:
-            raise _failed(loaded, n, "expect", f"expected {test.expect}, got {got}{_by(verdict)}")
-        if test.because is not None and not _is_because(test.because, verdict):
-            expected = f"{got} because of {test.because!r}"
-            raise _failed(loaded, n, "because", f"expected {expected}, got {got}{_by(verdict)}")
+        problem = _problem(loaded, n, test, verdict)
+        yield InlineOutcome(test=test, where=loaded.where(f"tests.{n}"), verdict=verdict, problem=problem)
+
+
+def _problem(loaded: LoadedPolicy, n: int, test: InlineTest, verdict: Verdict) -> PolicyError | None:
+    if (got := verdict.decision) != test.expect:
+        return _failed(loaded, n, "expect", f"expected {test.expect}, got {got}{_by(verdict)}")
+    if test.because is not None and not _is_because(test.because, verdict):
+        expected = f"{got} because of {test.because!r}"
+        return _failed(loaded, n, "because", f"expected {expected}, got {got}{_by(verdict)}")
+    return None
 
 
 def _run(test: InlineTest, loaded: LoadedPolicy) -> Verdict:

@@ -11,7 +11,7 @@ from bailiwick.policy.loaded import LoadedPolicy
 from bailiwick.policy.model import Policy
 from bailiwick.policy.reach import check_reach
 
-__all__ = ["check_against_schema"]
+__all__ = ["check_against_schema", "schema_problems"]
 
 _JSON_TYPES = {
     "string": {"string"},
@@ -31,26 +31,32 @@ def check_against_schema(loaded: LoadedPolicy, parameters: Mapping[str, Any]) ->
     finds is raised too, since a policy written in code comes by here only.
     """
     check_reach(loaded)
+    for problem in schema_problems(loaded, parameters):
+        raise problem
+
+
+def schema_problems(loaded: LoadedPolicy, parameters: Mapping[str, Any]) -> Iterator[PolicyError]:
+    """Everything that does not fit between ``loaded`` and a tool with ``parameters``, without what it reaches."""
     properties = cast("Mapping[str, Mapping[str, Any]]", parameters.get("properties") or {})
     for key, name in _named(loaded.policy):
         if name not in properties:
             guess = nearest(name, list(properties))
             have = ", ".join(properties) or "none"
             fix = f"did you mean {guess}?" if guess else "correct the name, or give the tool this argument"
-            raise _wrong(loaded, key, f"{loaded.policy.tool} has no argument {name!r} (it has: {have})", fix)
+            yield _wrong(loaded, key, f"{loaded.policy.tool} has no argument {name!r} (it has: {have})", fix)
     required = cast("list[str]", parameters.get("required") or [])
     for n, rule in enumerate(loaded.policy.rules):
         for name, arg in rule.args.items():
-            possible = _types(properties[name])
+            possible = _types(properties.get(name, {}))
             if arg.type is not None and possible and not possible & _JSON_TYPES[arg.type]:
                 have = " or ".join(sorted(possible))
-                raise _wrong(
+                yield _wrong(
                     loaded, f"rules.{n}.args.{name}.type", f"the tool takes {name!r} as {have}, not as {arg.type}",
                     "give it the type that the tool takes",
                 )  # fmt: skip
         missing = [name for name in required if name not in rule.args] if rule.decision != "deny" else []
         if missing:
-            raise _wrong(
+            yield _wrong(
                 loaded,
                 f"rules.{n}.args" if rule.args else f"rules.{n}",
                 f"the rule {rule.id!r} can never match: every call carries {missing[0]!r}, and it does not name it",

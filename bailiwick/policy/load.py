@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,17 +13,43 @@ from bailiwick.errors import PolicyError
 from bailiwick.policy.known_keys import keys_at, nearest, not_yet
 from bailiwick.policy.loaded import LoadedPolicy
 from bailiwick.policy.model import Policy
-from bailiwick.policy.reach import check_reach
+from bailiwick.policy.reach import reach_problems
 from bailiwick.policy.yaml_file import YamlFile, read_yaml
 
-__all__ = ["load_policies", "load_policy"]
+__all__ = ["load_policies", "load_policy", "read_policies", "read_policy"]
 
 
 def load_policy(file: Path | str) -> LoadedPolicy:
     """The policy in ``file``, which is named for its tool. Raises PolicyError for the first thing that is wrong."""
+    loaded, problems = read_policy(file)
+    if problems:
+        first, more = problems[0], len(problems) - 1
+        message = first.message + (f" (and {more} more after this)" if more else "")
+        raise PolicyError(message, file=first.file, line=first.line, key=first.key, fix=first.fix)
+    if loaded is None:
+        raise AssertionError("unreachable: what is no policy has a problem")
+    return loaded
+
+
+def read_policy(file: Path | str) -> tuple[LoadedPolicy | None, list[PolicyError]]:
+    """The policy in ``file`` and everything that is wrong with it. None: it is not even of a policy's form."""
     file = Path(file)
-    read = read_yaml(file)
-    data: object = read.data
+    try:
+        read = read_yaml(file)
+        data = _mapping(file, read.data)
+    except PolicyError as error:
+        return None, [error]
+    problems = list(_in_head(read, data))
+    try:
+        policy = Policy.model_validate({**data, "version": 1})
+    except ValidationError as error:
+        known = {problem.key for problem in problems}
+        return None, problems + [each for each in _told(read, error) if each.key not in known]
+    loaded = LoadedPolicy(policy=policy, file=file, lines=read.lines)
+    return loaded, problems + list(reach_problems(loaded))
+
+
+def _mapping(file: Path, data: object) -> dict[str, Any]:
     if data is None:
         raise PolicyError(
             "the file is empty, and an empty policy allows nothing",
@@ -35,57 +61,77 @@ def load_policy(file: Path | str) -> LoadedPolicy:
         raise PolicyError(
             f"a policy is a mapping of keys, and this is {kind}", file=file, line=1, fix="write lines of key: value"
         )
-    return _from_data(read, cast("dict[str, Any]", data))
+    return cast("dict[str, Any]", data)
 
 
-def _from_data(read: YamlFile, data: dict[str, Any]) -> LoadedPolicy:
+def _in_head(read: YamlFile, data: dict[str, Any]) -> Iterator[PolicyError]:
     file = read.file
     if "version" not in data:
         problem = "the policy does not say its version"
-        raise PolicyError(problem, file=file, line=1, key="version", fix="write version: 1")
-    if type(data["version"]) is not int or data["version"] != 1:
+        yield PolicyError(problem, file=file, line=1, key="version", fix="write version: 1")
+    elif type(data["version"]) is not int or data["version"] != 1:
         problem = f"the version {data['version']!r} is not known"
-        raise PolicyError(problem, file=file, line=read.lines["version"], key="version", fix="write version: 1")
+        yield PolicyError(problem, file=file, line=read.lines["version"], key="version", fix="write version: 1")
     if data.get("tool") != file.stem:
-        raise PolicyError(
+        yield PolicyError(
             f"the file is named for {file.stem!r} and its policy is for {data.get('tool')!r}",
             file=file,
             line=read.lines.get("tool", 1),
             key="tool",
             fix=f"write tool: {file.stem}, or rename the file",
         )
-    try:
-        policy = Policy.model_validate(data)
-    except ValidationError as error:
-        raise _told(read, error) from None
-    loaded = LoadedPolicy(policy=policy, file=file, lines=read.lines)
-    check_reach(loaded)
-    return loaded
 
 
 def load_policies(folder: Path | str) -> dict[str, LoadedPolicy]:
     """The policies of ``folder``, by their tool's name. Raises PolicyError for the first file that is wrong."""
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise PolicyError("there is no such folder of policies", file=folder, fix=f"make {folder}/")
-    files = sorted(file for file in folder.iterdir() if not file.name.startswith("."))
-    for file in files:
-        if file.suffix == ".yml" or (file.suffix.lower() == ".yaml" != file.suffix):
-            raise PolicyError("a policy's file ends in .yaml", file=file, fix=f"rename it to {file.stem}.yaml")
-    loaded = {file.stem: load_policy(file) for file in files if file.suffix == ".yaml"}
+    files, misnamed = _files(Path(folder))
+    for problem in misnamed:
+        raise problem
+    loaded = {file.stem: load_policy(file) for file in files}
     for each in loaded.values():
-        _check_after(each, loaded)
+        for problem in _after_problems(each, loaded):
+            raise problem
     return loaded
 
 
-def _check_after(loaded: LoadedPolicy, tools: Iterable[str]) -> None:
+def read_policies(folder: Path | str) -> tuple[dict[str, LoadedPolicy], list[PolicyError]]:
+    """The policies of ``folder`` that are of a policy's form, and everything that is wrong with any of them.
+
+    Raises PolicyError where there is no such folder.
+    """
+    files, problems = _files(Path(folder))
+    policies: dict[str, LoadedPolicy] = {}
+    for file in files:
+        loaded, found = read_policy(file)
+        problems += found
+        if loaded is not None:
+            policies[file.stem] = loaded
+    # A policy that cannot be read may still be meant.
+    tools = [file.stem for file in files]
+    problems += [problem for each in policies.values() for problem in _after_problems(each, tools)]
+    return policies, problems
+
+
+def _files(folder: Path) -> tuple[list[Path], list[PolicyError]]:
+    if not folder.is_dir():
+        raise PolicyError("there is no such folder of policies", file=folder, fix=f"make {folder}/")
+    files = sorted(file for file in folder.iterdir() if not file.name.startswith("."))
+    misnamed = [
+        PolicyError("a policy's file ends in .yaml", file=file, fix=f"rename it to {file.stem}.yaml")
+        for file in files
+        if file.suffix == ".yml" or (file.suffix.lower() == ".yaml" != file.suffix)
+    ]
+    return [file for file in files if file.suffix == ".yaml"], misnamed
+
+
+def _after_problems(loaded: LoadedPolicy, tools: Iterable[str]) -> Iterator[PolicyError]:
     known = list(tools)
     for n, rule in enumerate(loaded.policy.rules):
         for m, preceding in enumerate(rule.after):
             if preceding.tool not in known:
                 key = f"rules.{n}.after.{m}.tool"
                 guess = nearest(preceding.tool, known)
-                raise PolicyError(
+                yield PolicyError(
                     f"there is no policy for {preceding.tool!r}, so it can never have come before",
                     file=loaded.file,
                     line=loaded.line(key),
@@ -94,18 +140,20 @@ def _check_after(loaded: LoadedPolicy, tools: Iterable[str]) -> None:
                 )
 
 
-def _told(read: YamlFile, error: ValidationError) -> PolicyError:
+def _told(read: YamlFile, error: ValidationError) -> list[PolicyError]:
     # An unknown key comes first: where it is a misspelling, it is why another is missing.
     problems = sorted(
         error.errors(include_url=False), key=lambda found: (found["type"] != "extra_forbidden", _place(read, found)[1])
     )
-    first = problems[0]
-    place, line = _place(read, first)
-    key = ".".join(str(part) for part in place)
-    message, fix = _explained(first, place)
-    if more := len({_place(read, found)[0] for found in problems}) - 1:
-        message += f" (and {more} more after this)"
-    return PolicyError(message, file=read.file, line=line, key=key or None, fix=fix)
+    told: dict[str, PolicyError] = {}
+    for found in problems:
+        place, line = _place(read, found)
+        key = ".".join(str(part) for part in place)
+        # Of a union every type that was tried complains; the first says enough.
+        if key not in told:
+            message, fix = _explained(found, place)
+            told[key] = PolicyError(message, file=read.file, line=line, key=key or None, fix=fix)
+    return list(told.values())
 
 
 def _place(read: YamlFile, found: ErrorDetails) -> tuple[tuple[str | int, ...], int]:

@@ -11,7 +11,7 @@ from bailiwick.policy.loaded import LoadedPolicy
 from bailiwick.policy.model import Rule, SandboxPolicy
 from bailiwick.policy.regex_reach import regex_problem
 
-__all__ = ["check_reach"]
+__all__ = ["check_reach", "reach_problems"]
 
 _OWN = (".bailiwick", ".git")
 _OF_PEOPLE = ("agents", "graphs", "tools", "policies")
@@ -24,9 +24,15 @@ Problem = tuple[str, str, str]
 
 def check_reach(loaded: LoadedPolicy) -> None:
     """Raise PolicyError for paths and hosts that are too wide, ``exec`` that could leak, and regexes that mislead."""
+    for problem in reach_problems(loaded):
+        raise problem
+
+
+def reach_problems(loaded: LoadedPolicy) -> Iterator[PolicyError]:
+    """Everything that ``check_reach`` would raise, in its order."""
     policy = loaded.policy
     for key, message, fix in (*_in_sandbox(policy.sandbox, policy.effect), *_in_rules(policy.rules)):
-        raise PolicyError(message, file=loaded.file, line=loaded.line(key), key=key, fix=fix)
+        yield PolicyError(message, file=loaded.file, line=loaded.line(key), key=key, fix=fix)
 
 
 def _in_rules(rules: tuple[Rule, ...]) -> Iterator[Problem]:
