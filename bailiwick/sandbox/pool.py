@@ -29,6 +29,8 @@ _WINDOW = 10.0
 _HEADROOM = 1.5
 """Times the mean demand that waits: calls do not come evenly."""
 _TICK = 0.1
+_LATER = 0.02
+"""Seconds after a call until its container is replaced: its answer is still on the way."""
 _RECONCILE_EVERY = 60.0
 _TRIES = 6
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
@@ -281,7 +283,8 @@ class Pool:
         reconciled = time.monotonic()
         while not self._closed:
             self._asleep = not self._look_after()
-            self._awake.wait(_RECONCILE_EVERY if self._asleep else _TICK)
+            if self._awake.wait(_RECONCILE_EVERY if self._asleep else _TICK):
+                time.sleep(_LATER)
             self._awake.clear()
             if time.monotonic() - reconciled >= _RECONCILE_EVERY:
                 self._reconcile()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import importlib.util
 import inspect
 import json
@@ -55,6 +56,7 @@ def become_tool(
         module = None
         if first["op"] == "load":
             module = _load(first["file"])
+            _warm()
             _send(report, {"loaded": True})
         call = wire.read_frame(lambda size: _exactly(order, size), wire.REQUEST_BYTES)
         secrets = (
@@ -65,8 +67,20 @@ def become_tool(
         answer = _describe(call) if call["op"] == "describe" else _call(call, module)
         _flush()
         _send(report, answer)
+        while True:  # what it has used is looked at, and then it is ended
+            signal.pause()
     finally:
         os._exit(0)
+
+
+def _warm() -> None:
+    """Do once, before the call, what every call does: after a fork the first touch of a page is a fault."""
+    wire.decode(wire.encode({"value": [0, 0.5, "", None]})[wire.HEADER.size :])
+    for function in call_state.tools:
+        with contextlib.suppress(Exception):
+            coerce_arguments(function, {})
+    gc.collect()
+    gc.freeze()  # a collection in the call would touch, and so copy, every page that is shared with the runner
 
 
 def _keep_only(kept: set[int]) -> None:

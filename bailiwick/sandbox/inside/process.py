@@ -9,11 +9,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-__all__ = ["be_first_to_be_killed", "cpu_seconds", "enter", "oom_kills", "seal", "unseal"]
+__all__ = ["be_first_to_be_killed", "cpu_seconds", "enter", "oom_kills", "seal", "unseal", "used"]
 
 _PR_SET_DUMPABLE, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 4, 24, 38
 _MS_NOSUID, _MS_NODEV, _MS_NOEXEC, _MS_REMOUNT = 2, 4, 8, 32
 _LAST_CAP = Path("/proc/sys/kernel/cap_last_cap")
+_TICKS = os.sysconf("SC_CLK_TCK")
 _CAPABILITY_VERSION_3 = 0x20080522
 
 _libc: Any = ctypes.CDLL(None, use_errno=True)
@@ -66,6 +67,26 @@ def cpu_seconds(pid: int) -> float:
     with contextlib.suppress(OSError):
         return time.clock_gettime((~pid << 3) | 2)
     return 0.0
+
+
+def used(pid: int) -> tuple[float, int]:
+    """CPU seconds of ``pid`` and its ended children, and the most memory it had in bytes, while it is there."""
+    own, peak, children = cpu_seconds(pid), 0, 0.0
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        told = _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
+        children = (int(told[13]) + int(told[14])) / _TICKS
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        peak = int(_read(f"/proc/{pid}/status").partition(b"VmHWM:")[2].split(maxsplit=1)[0]) * 1024
+    return own + children, peak
+
+
+def _read(file: str) -> bytes:
+    # By the plainest means: this lies on the way of every answer.
+    descriptor = os.open(file, os.O_RDONLY)
+    try:
+        return os.read(descriptor, 8192)
+    finally:
+        os.close(descriptor)
 
 
 def oom_kills() -> int:
