@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
-from typing import Any
 
 from bailiwick.errors import SandboxError
 from bailiwick.finding import Finding
 from bailiwick.sandbox.bubblewrap import BubblewrapEngine, choose_limiter, find_bubblewrap
 from bailiwick.sandbox.docker import EngineGone, connect
+from bailiwick.sandbox.docker.facts import GVISOR, EngineFacts, ask_engine, demand_limits
 from bailiwick.sandbox.opening import prove
 from bailiwick.sandbox.seccomp import bpf_program
 
@@ -25,32 +25,41 @@ def _docker() -> list[Finding]:
     fix = "start it (systemctl start docker), or install it (Debian: apt-get install docker.io)"
     try:
         client = connect(timeout=5)
-        info: dict[str, Any] = client.info()
-        client.close()
+        try:
+            facts = ask_engine(client)
+        finally:
+            client.close()
     except SandboxError as error:
         return [Finding(name="docker", ok=False, detail=error.message, fix=fix)]
     except EngineGone as error:
         return [Finding(name="docker", ok=False, detail=f"the engine does not say what it is: {error}", fix=fix)]
-    runtimes = sorted(info.get("Runtimes") or {})
-    detail = (
-        f"{info.get('ServerVersion')}, {info.get('Driver')}, cgroup v{info.get('CgroupVersion') or 1}, "
-        f"runtimes: {', '.join(name for name in runtimes if '.' not in name)}"
-    )
-    filtered = any("seccomp" in str(option) for option in info.get("SecurityOptions") or ())
-    return [
-        Finding(
-            name="docker",
-            ok=filtered,
-            detail=detail if filtered else f"{detail}; no seccomp",
-            fix="" if filtered else "use an engine and a kernel with seccomp",
-        ),
-        Finding(
-            name="gvisor",
-            ok="runsc" in runtimes,
-            detail="runsc is registered" if "runsc" in runtimes else "runsc is not registered (optional)",
-            fix="" if "runsc" in runtimes else "install gVisor for policies that demand runtime: gvisor",
-        ),
-    ]
+    return [_engine(facts), _gvisor(facts)]
+
+
+def _engine(facts: EngineFacts) -> Finding:
+    """What the engine is, and what it cannot do that a sandbox needs."""
+    detail = f"{facts.name} {facts.version}, {facts.storage}, cgroup v{facts.cgroup_version}"
+    detail += f", runtimes: {', '.join(sorted(name for name in facts.runtimes if '.' not in name))}"
+    if not facts.seccomp:
+        fix = "use an engine and a kernel with seccomp"
+        return Finding(name="docker", ok=False, detail=f"{detail}; no seccomp", fix=fix)
+    try:
+        demand_limits(facts)
+    except SandboxError as error:
+        return Finding(name="docker", ok=False, detail=f"{detail}; {error.message}", fix=error.fix or "")
+    return Finding(name="docker", ok=True, detail=detail)
+
+
+def _gvisor(facts: EngineFacts) -> Finding:
+    if GVISOR in facts.runtimes:
+        return Finding(name="gvisor", ok=True, detail=f"{GVISOR} is registered")
+    if facts.product == "podman":
+        detail = f"Podman gives every container its default, {facts.default_runtime} (gVisor is optional)"
+        return Finding(
+            name="gvisor", ok=False, detail=detail, fix="use Docker for policies that demand runtime: gvisor"
+        )
+    fix = "install gVisor for policies that demand runtime: gvisor"
+    return Finding(name="gvisor", ok=False, detail=f"{GVISOR} is not registered (optional)", fix=fix)
 
 
 def _seccomp() -> Finding:

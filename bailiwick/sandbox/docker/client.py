@@ -13,7 +13,16 @@ import requests
 
 from bailiwick.errors import SandboxUnavailable
 
-__all__ = ["API_VERSION", "EngineClient", "EngineGone", "ImageNotFound", "connect", "first_line", "unavailable"]
+__all__ = [
+    "API_VERSION",
+    "ContainerNotFound",
+    "EngineClient",
+    "EngineGone",
+    "ImageNotFound",
+    "connect",
+    "first_line",
+    "unavailable",
+]
 
 API_VERSION = "1.41"
 """Docker 20.10, the oldest that is tested; what is asked of an engine is in this version's words."""
@@ -24,6 +33,7 @@ _DEFAULT_HOST = "unix:///var/run/docker.sock"
 
 EngineGone: tuple[type[Exception], ...] = (docker.errors.DockerException, requests.RequestException, OSError)
 """What the client raises when the engine refuses or does not answer."""
+ContainerNotFound: type[Exception] = docker.errors.NotFound
 ImageNotFound: type[Exception] = docker.errors.ImageNotFound
 
 

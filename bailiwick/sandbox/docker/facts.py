@@ -1,7 +1,8 @@
 """Which engine answers: Docker or Podman, as root or not, and what of the Engine API it does not do.
 
-Podman speaks Docker's API, and differs where it counts here: it takes a seccomp profile as a file, and it ignores the
-runtime that a container asks for. Whoever asks it for gVisor gets its own default, without a word.
+Podman speaks Docker's API, and differs where it counts here. It ignores the runtime that a container asks for: whoever
+asks for gVisor gets its default, without a word. It adds writable folders to a container whose root is read-only. And
+it takes a seccomp profile as a file.
 """
 
 from __future__ import annotations
@@ -13,12 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from bailiwick.errors import SandboxUnavailable
 from bailiwick.sandbox.cache import kept_tree
 from bailiwick.sandbox.docker.client import EngineClient
 from bailiwick.sandbox.seccomp import PROFILE
 
-__all__ = ["EngineFacts", "ask_engine", "seccomp_option"]
+__all__ = ["GVISOR", "EngineFacts", "ask_engine", "demand_limits", "seccomp_option"]
 
+GVISOR = "runsc"
+"""What gVisor's runtime is called where it is registered."""
 _PROFILE_FILE = "profile.json"
 
 
@@ -36,6 +40,8 @@ class EngineFacts:
     seccomp: bool
     storage: str
     cgroup_version: int
+    adds: Sequence[str]
+    """Writable folders that it puts into a container whose root is read-only."""
     unkept: Sequence[str]
     """Limits that this engine takes and does not keep: of ``memory``, ``swap``, ``pids``, ``cpu``."""
 
@@ -62,6 +68,7 @@ def ask_engine(client: EngineClient) -> EngineFacts:
         seccomp=any("seccomp" in option for option in options),
         storage=str(info.get("Driver") or "?"),
         cgroup_version=int(info.get("CgroupVersion") or 1),
+        adds=("/run", "/var/tmp") if podman else (),  # noqa: S108
         unkept=_unkept(info),
     )
 
@@ -71,6 +78,20 @@ def _unkept(info: dict[str, Any]) -> list[str]:
         return ["memory", "swap", "pids", "cpu"]
     keys = {"memory": "MemoryLimit", "swap": "SwapLimit", "pids": "PidsLimit", "cpu": "CpuCfsQuota"}
     return [name for name, key in keys.items() if info.get(key) is False]
+
+
+def demand_limits(facts: EngineFacts) -> None:
+    """Raise SandboxUnavailable when the engine takes limits and does not keep them."""
+    # Without an account of swap the engine bounds memory alone; a host without swap has none to bound.
+    unkept = [name for name in facts.unkept if name != "swap"]
+    if unkept:
+        raise SandboxUnavailable(
+            f"{facts.name} does not keep a container's limits of {', '.join(unkept)}",
+            fix="boot with cgroup version 2 and delegate its controllers to the user (systemd: Delegate=yes), run the "
+            "engine as root, or set BAILIWICK_SANDBOX=bubblewrap"
+            if facts.rootless
+            else "mount the cgroup controllers memory, pids and cpu",
+        )
 
 
 def seccomp_option(facts: EngineFacts) -> str:
