@@ -13,6 +13,7 @@ from bailiwick.cli.ask import ask
 from bailiwick.cli.chat import chat
 from bailiwick.cli.doctor import doctor
 from bailiwick.cli.ingest import ingest
+from bailiwick.cli.policy import policy
 from bailiwick.cli.sandbox import sandbox
 from bailiwick.cli.up import up
 
@@ -26,6 +27,7 @@ app = typer.Typer(
 )
 for command in (up, ask, chat, ingest, doctor):
     app.command()(command)
+app.add_typer(policy, name="policy")
 app.add_typer(sandbox, name="sandbox")
 
 

@@ -7,7 +7,7 @@ import json
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -21,11 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["sandbox"]
 
 sandbox = typer.Typer(no_args_is_help=True, help="What the sandbox on this machine is worth.")
-
-
-@sandbox.callback()
-def _sandbox() -> None:
-    """Keeps ``attack`` a command of its own while it is the only one."""
 
 
 @sandbox.command()
@@ -44,6 +39,17 @@ def attack(sandbox: SandboxKind = "auto", as_json: AsJson = False) -> None:
         _print_total(console, kind, outcomes)
         if any(outcome.ending == "breached" for outcome in outcomes):
             raise typer.Exit(1)
+
+
+@sandbox.command()
+def evidence(
+    digest: Annotated[str, typer.Argument(help="bailiwick.sandbox.evidence of a span; eight hex digits will do.")],
+) -> None:
+    """Show what a container proved before it served: its spec, and its own report of what it can do."""
+    with told_errors():
+        from bailiwick.sandbox import read_evidence
+
+        sys.stdout.write(json.dumps(read_evidence(digest), indent=2) + "\n")
 
 
 async def _attack(kind: Any, console: Console) -> tuple[str, list[Outcome]]:

@@ -12,7 +12,7 @@ from typing import Any
 from bailiwick.gate.argument_check import MAX_MATCHED, compile_argument
 from bailiwick.policy import ArgRule
 
-__all__ = ["Interval", "apart", "deny_within", "interval", "values_of", "within"]
+__all__ = ["Interval", "apart", "deny_within", "impossible", "interval", "values_of", "within"]
 
 _SESSION = "$session."
 _NUMBERS = frozenset({"integer", "fraction"})
@@ -97,6 +97,11 @@ def values_of(arg: ArgRule) -> list[Any] | None:
         return None
     check = compile_argument(_without_equals(arg) if _session(arg) is not None else arg)
     return [value for value in listed if not check.failing(value, {})]
+
+
+def impossible(arg: ArgRule) -> bool:
+    """Whether provably no value fits ``arg``; its absence may."""
+    return values_of(arg) == [] or not _kinds(arg) or interval(arg).empty
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from bailiwick.gate.json_value import number, shown
 from bailiwick.gate.verdict import Call, Context, Deny
 from bailiwick.policy import LoadedPolicy
 
-__all__ = ["denied_by_default", "denied_by_rule"]
+__all__ = ["denied_by_default", "denied_by_rule", "why_not_met"]
 
 
 def denied_by_default(rules: Iterable[CompiledRule], loaded: LoadedPolicy, call: Call, context: Context) -> Deny:
@@ -31,7 +31,7 @@ def denied_by_default(rules: Iterable[CompiledRule], loaded: LoadedPolicy, call:
     first = failures[0]
     more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
     return Deny(
-        reason=f"no rule matches; the nearest is {rule.rule.id!r}: {_why(rule, first, call, context)}{more}",
+        reason=f"no rule matches; the nearest is {rule.rule.id!r}: {why_not_met(rule, first, call, context)}{more}",
         rule=rule.rule.id,
         key=first.key,
         where=loaded.where(f"{rule.place}.{first.key}"),
@@ -59,7 +59,8 @@ def _distance(rule: CompiledRule, failures: Sequence[Failure], call: Call) -> tu
     return len(failures), abs(value - bound) if value is not None else Decimal("Infinity")
 
 
-def _why(rule: CompiledRule, failure: Failure, call: Call, context: Context) -> str:
+def why_not_met(rule: CompiledRule, failure: Failure, call: Call, context: Context) -> str:
+    """In words for the operator: the key, and why ``call`` does not meet it."""
     match failure.kind:
         case "agents":
             return f"agents: {shown(call.agent)} is not among its agents"
