@@ -82,6 +82,8 @@ class ConfigError(BailiwickError):
         key: str | None = None,
         fix: str | None = None,
     ) -> None:
+        self.problem = message
+        """What is wrong, without its place; ``message`` has both."""
         self.file = str(file) if file is not None else None
         self.line = line
         self.key = key

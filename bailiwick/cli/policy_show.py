@@ -111,7 +111,7 @@ def test_document(outcomes: Mapping[str, Sequence[InlineOutcome]]) -> dict[str, 
             "expect": each.test.expect,
             "got": each.verdict.decision,
             "passed": each.problem is None,
-            "problem": each.problem.message if each.problem is not None else "",
+            "problem": each.problem.problem if each.problem is not None else "",
         }
         for name, those in outcomes.items()
         for each in those
@@ -129,7 +129,7 @@ def show_tests(outcomes: Mapping[str, Sequence[InlineOutcome]], root: Path) -> N
         console.print(f"{name} {marks or '[yellow]no tests[/]'}")
     for each in failed:
         if each.problem is not None:
-            console.print(f"[red]FAILED[/] {escape(_near(each.where, root))}: {escape(each.problem.message)}")
+            console.print(f"[red]FAILED[/] {escape(_near(each.where, root))}: {escape(each.problem.problem)}")
             console.print(f"    fix: {escape(each.problem.fix or '')}", style="dim")
     count = sum(map(len, outcomes.values()))
     console.print(f"{count - len(failed)} passed, {len(failed)} failed")

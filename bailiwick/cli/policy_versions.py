@@ -46,7 +46,7 @@ def _from_git(ref: str, folder: Path) -> dict[str, LoadedPolicy]:
             loaded = load_policies(place)
         except PolicyError as error:
             file = f"{_GIT}{ref}:{Path(error.file or '').name}"
-            raise PolicyError(error.message, file=file, line=error.line, key=error.key, fix=error.fix) from None
+            raise PolicyError(error.problem, file=file, line=error.line, key=error.key, fix=error.fix) from None
     return {
         name: dataclasses.replace(each, file=Path(f"{_GIT}{ref}:{each.file.name}")) for name, each in loaded.items()
     }

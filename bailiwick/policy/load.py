@@ -24,8 +24,8 @@ def load_policy(file: Path | str) -> LoadedPolicy:
     loaded, problems = read_policy(file)
     if problems:
         first, more = problems[0], len(problems) - 1
-        message = first.message + (f" (and {more} more after this)" if more else "")
-        raise PolicyError(message, file=first.file, line=first.line, key=first.key, fix=first.fix)
+        problem = first.problem + (f" (and {more} more after this)" if more else "")
+        raise PolicyError(problem, file=first.file, line=first.line, key=first.key, fix=first.fix)
     if loaded is None:
         raise AssertionError("unreachable: what is no policy has a problem")
     return loaded

@@ -26,7 +26,7 @@ class Remark:
         """The problem that ``error`` tells of."""
         return cls(
             severity="problem",
-            message=error.message,
+            message=error.problem,
             file=error.file or "",
             line=error.line,
             key=error.key or "",
