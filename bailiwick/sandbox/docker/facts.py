@@ -94,14 +94,14 @@ def demand_limits(facts: EngineFacts) -> None:
         )
 
 
-def seccomp_option(facts: EngineFacts) -> str:
-    """The seccomp profile as a ``security_opt`` of this engine: the text itself, or for Podman the path of a file.
+def seccomp_option(facts: EngineFacts) -> str | None:
+    """The seccomp profile as a ``security_opt`` of an engine that does not take it as Docker does; None: it does.
 
-    Raises SandboxUnavailable when the file cannot be kept.
+    Podman takes the path of a file. Raises SandboxUnavailable when the file cannot be kept.
     """
-    text = json.dumps(PROFILE, separators=(",", ":"))
     if facts.product == "docker":
-        return f"seccomp={text}"
+        return None
+    text = json.dumps(PROFILE, separators=(",", ":"))
 
     def build(folder: Path) -> None:
         (folder / _PROFILE_FILE).write_text(text)
