@@ -7,6 +7,7 @@ no network. Unknown keys are errors, since a misspelt restriction must never bec
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import json
 import re
 from datetime import timedelta
@@ -15,6 +16,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from bailiwick.policy.host_spelling import canonical_host, host_and_port
 from bailiwick.policy.quantity import Bytes, Duration
 
 __all__ = [
@@ -22,6 +24,7 @@ __all__ = [
     "ArgRule",
     "EarlierCall",
     "Effect",
+    "Endpoint",
     "Files",
     "InlineTest",
     "Limits",
@@ -129,12 +132,55 @@ class Files(_Part):
 
     read: tuple[str, ...] = ()
     write: tuple[str, ...] = ()
+    output: str = ""
+    """A folder of the project, not mounted, for the files that a call leaves in ``bailiwick.output()``: each call's
+    in a folder of its own. Empty: no file is taken back."""
+
+
+class Endpoint(_Part):
+    """One host at one port; the text ``name:port`` is one without further limits. Hosts are kept canonical.
+
+    ``methods`` and ``paths`` limit HTTP requests, which the tool then writes as ``http://name:port/``: inside TLS
+    nobody could look. Empty: not limited.
+    """
+
+    host: str
+    port: Annotated[int, Field(ge=1, le=65535)]
+    methods: tuple[Annotated[str, Field(pattern=r"^[A-Z][A-Z-]{0,31}$")], ...] = ()
+    paths: tuple[
+        Annotated[str, Field(pattern=r"^/([A-Za-z0-9_~!$&'()+,=:@-][A-Za-z0-9._~!$&'()+,=:@-]*/?)*$")], ...
+    ] = ()
+    """Beginnings of paths, by whole segments: ``/v1`` and ``/v1/`` hold ``/v1/orders`` and not ``/v10``."""
+    tls: bool | None = None
+    """Whether the host is spoken to by TLS when a request comes as ``http://name:port/``. Absent: at port 443."""
+    addresses: tuple[str, ...] = ()
+    """Networks, as ``10.0.0.0/8``, that the name may lead to beside public ones. Empty: public addresses only."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        host, port = host_and_port(value)
+        return {"host": host, "port": port}
+
+    @field_validator("host")
+    @classmethod
+    def _canonical(cls, host: str) -> str:
+        return canonical_host(host)
+
+    @field_validator("addresses")
+    @classmethod
+    def _are_networks(cls, addresses: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(str(_network(address)) for address in addresses)
 
 
 class Network(_Part):
-    """Hosts as ``name:port``. Empty: no network at all."""
+    """Which hosts a call may reach, and how much goes over. Empty ``allow``: no network at all."""
 
-    allow: tuple[str, ...] = ()
+    allow: tuple[Endpoint, ...] = ()
+    bytes: Annotated[Bytes, Field(ge=1)] = 16 * 2**20
+    """Of one call, both directions and all connections together."""
 
 
 class Limits(_Part):
@@ -150,7 +196,9 @@ class Limits(_Part):
     output: Annotated[Bytes, Field(ge=256)] = 64 * 2**10
     """Bytes of the result as JSON, and again of each of stdout and stderr."""
     disk: Annotated[Bytes, Field(ge=0)] = 16 * 2**20
-    """Bytes of /tmp, which is in memory."""
+    """Bytes of /tmp, which is in memory; of the files that are taken back, too."""
+    files: Annotated[int, Field(ge=1, le=1000)] = 16
+    """Files that are taken back of one call, where ``files.output`` says so."""
 
 
 class SandboxPolicy(_Part):
@@ -223,3 +271,10 @@ class Policy(_Part):
         """``sha256:…`` over the canonical JSON of what the policy decides; its tests are left out."""
         text = json.dumps(self.model_dump(mode="json", exclude={"tests"}), sort_keys=True, separators=(",", ":"))
         return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+
+
+def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    try:
+        return ipaddress.ip_network(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is no network; write one like 10.0.0.0/8 or 192.168.1.5/32") from None

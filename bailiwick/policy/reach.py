@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from bailiwick.errors import PolicyError
+from bailiwick.policy.host_spelling import METADATA_ADDRESSES, is_metadata
 from bailiwick.policy.loaded import LoadedPolicy
-from bailiwick.policy.model import Rule, SandboxPolicy
+from bailiwick.policy.model import Network, Rule, SandboxPolicy
 from bailiwick.policy.regex_reach import regex_problem
 
 __all__ = ["check_reach", "reach_problems"]
 
 _OWN = (".bailiwick", ".git")
 _OF_PEOPLE = ("agents", "graphs", "tools", "policies")
-_HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*):([1-9][0-9]{0,4})")
 _SESSION = re.compile(r"\$session\.[A-Za-z_][A-Za-z0-9_]*")
 
 Problem = tuple[str, str, str]
@@ -47,23 +48,34 @@ def _in_rules(rules: tuple[Rule, ...]) -> Iterator[Problem]:
 
 
 def _in_sandbox(sandbox: SandboxPolicy, effect: str) -> Iterator[Problem]:
+    if sandbox.files.output and (found := _path_problem(sandbox.files.output, write=True)):
+        yield "sandbox.files.output", *found
     for kind, paths in (("read", sandbox.files.read), ("write", sandbox.files.write)):
         for n, path in enumerate(paths):
             if found := _path_problem(path, write=kind == "write"):
                 yield f"sandbox.files.{kind}.{n}", *found
-    for n, host in enumerate(sandbox.network.allow):
-        match = _HOST.fullmatch(host)
-        if "*" in host:
-            yield f"sandbox.network.allow.{n}", f"{host!r} is too wide", "name each host, as name:port"
-        elif match is None or int(match[1]) > 65535:
-            fix = "write name:port, such as api.example:443"
-            yield f"sandbox.network.allow.{n}", f"{host!r} is no host with a port", fix
+    yield from _in_network(sandbox.network)
     if effect == "exec":
         # Whoever writes the code would have the secret, or the way out, in their own hands.
         for key, held in (("sandbox.network", sandbox.network.allow), ("sandbox.secrets", sandbox.secrets)):
             if held:
                 what = key.removeprefix("sandbox.")
                 yield key, f"a tool that runs code it is given may have no {what}", f"remove {what}, or split the tool"
+
+
+def _in_network(network: Network) -> Iterator[Problem]:
+    for n, endpoint in enumerate(network.allow):
+        key = f"sandbox.network.allow.{n}"
+        if is_metadata(endpoint.host):
+            yield key, f"{endpoint.host!r} hands out the credentials of the host", "remove it; give the tool a secret"
+        for m, text in enumerate(endpoint.addresses):
+            addresses = ipaddress.ip_network(text)
+            if addresses.prefixlen < (8 if addresses.version == 4 else 7):
+                fix = "name the network that the host is in, such as 10.0.0.0/8"
+                yield f"{key}.addresses.{m}", f"{text!r} is too wide", fix
+            elif addresses.num_addresses == 1 and addresses.network_address in METADATA_ADDRESSES:
+                fix = "remove it; give the tool a secret"
+                yield f"{key}.addresses.{m}", f"{text!r} hands out the credentials of the host", fix
 
 
 def _path_problem(path: str, *, write: bool) -> tuple[str, str] | None:

@@ -36,6 +36,7 @@ def served_graph(agent_file: str) -> Callable[[RunnableConfig], AbstractAsyncCon
         async with _opening:
             if key not in _graphs:
                 project = await _kept_open.enter_async_context(Project.open(file.parent.parent))
+                project.toolbox.prepare()
                 _graphs[key] = await asyncio.to_thread(project.graph, file.stem)
         yield _graphs[key]
 

@@ -6,6 +6,7 @@
 from bailiwick.sandbox.compile_policy import compile_spec, inside_path
 from bailiwick.sandbox.describe import describe_tools
 from bailiwick.sandbox.diagnosis import diagnose
+from bailiwick.sandbox.evidence import read_evidence
 from bailiwick.sandbox.opening import Kind, open_sandbox
 from bailiwick.sandbox.pool_settings import PoolSettings
 from bailiwick.sandbox.scripted import ScriptedSandbox
@@ -28,4 +29,5 @@ __all__ = [
     "diagnose",
     "inside_path",
     "open_sandbox",
+    "read_evidence",
 ]

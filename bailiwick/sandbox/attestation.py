@@ -20,11 +20,13 @@ from bailiwick.sandbox.spec import Mount, Spec
 __all__ = ["Difference", "attest", "differences"]
 
 _CAPABILITIES = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
-_BY_THE_SYSTEM = {"PATH", "HOME", "HOSTNAME", "PWD", "LC_CTYPE", "TERM"}
+_BY_THE_SYSTEM = {"PATH", "HOME", "HOSTNAME", "PWD", "LC_CTYPE", "TERM", "container"}
 """Names that an engine or the interpreter adds to the environment."""
 _DEVICES = {"null", "zero", "full", "random", "urandom", "tty", "console", "ptmx", "pts/ptmx"}
 _KERNEL = ("/proc", "/sys", "/dev")
 _ENGINES_OWN = ("/etc/hosts", "/etc/hostname", "/etc/resolv.conf")
+_COVERED = ("/run", "/var/tmp", "/run/.containerenv")  # noqa: S108
+"""What Podman adds: read-only here."""
 _REFUSED = {"EPERM", "EACCES", "EROFS", "ENOENT", "ENOSYS", "EAFNOSUPPORT", "EPROTONOSUPPORT", "ESOCKTNOSUPPORT"}
 _TMP = "/tmp"  # noqa: S108
 _TMP_FLAGS = ["nodev", "noexec", "nosuid"]
@@ -131,7 +133,7 @@ def _mounts(
     for point, each in told.items():
         if point in modes or point == _TMP:
             continue
-        if each.get("mode") == "ro" and (point in _ENGINES_OWN or _is_the_systems(point, kind)):
+        if each.get("mode") == "ro" and (point in (*_ENGINES_OWN, *_COVERED) or _is_the_systems(point, kind)):
             continue
         # Kernel file systems are writable by their kind; there a file's own mode, and the acts below, decide.
         if _below(point, _KERNEL) or (point in _ENGINES_OWN and kind == "docker"):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bailiwick.errors import PolicyError, SandboxRefused
 from bailiwick.policy import Policy
+from bailiwick.sandbox.egress import endpoints_of
 from bailiwick.sandbox.mounts import NOBODY, project_mount, readable, unwritable
 from bailiwick.sandbox.requirements import site_folder
 from bailiwick.sandbox.spec import Mount, Spec
@@ -23,13 +24,11 @@ def compile_spec(policy: Policy, *, project: Path, tool_file: Path) -> Spec:
     """What a container for ``policy`` is; the policy's paths are relative to ``project`` and seen under /work.
 
     Raises PolicyError for paths that leave the project, are absent or lead out by a link, and for requirements that
-    are not installed. Raises SandboxRefused for what no container of this version can hold (egress, a container
-    per thread) or may write (files that belong to another user).
+    are not installed. Raises SandboxRefused for what no container may write (files that belong to another user).
     """
     half = policy.sandbox
     beside = project / "policies" / f"{policy.tool}.yaml"
     policy_file = beside if beside.is_file() else None
-    _refuse_what_is_not_there_yet(policy, policy_file)
     files = [
         project_mount(project, path, write=write, key=f"sandbox.files.{kind}", policy_file=policy_file)
         for kind, write, paths in (("read", False, half.files.read), ("write", True, half.files.write))
@@ -53,21 +52,10 @@ def compile_spec(policy: Policy, *, project: Path, tool_file: Path) -> Spec:
         pids=limits.pids,
         disk=limits.disk,
         runtime=half.runtime,
+        network=endpoints_of(half.network),
+        network_bytes=half.network.bytes,
+        isolation=half.isolation,
     )
-
-
-def _refuse_what_is_not_there_yet(policy: Policy, policy_file: Path | None) -> None:
-    where = f"{policy_file or policy.tool}: "
-    if policy.sandbox.network.allow:
-        raise SandboxRefused(
-            f"{where}sandbox.network.allow: egress is not available in this version, so the tool may not run",
-            fix="take the hosts out; the tool then has no network at all",
-        )
-    if policy.sandbox.isolation == "thread":
-        raise SandboxRefused(
-            f"{where}sandbox.isolation: one container per conversation is not available in this version",
-            fix="write isolation: call, which gives each call a fresh container",
-        )
 
 
 def _refuse_twice(files: list[Mount], policy_file: Path | None) -> None:

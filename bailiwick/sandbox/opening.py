@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Callable
 from typing import Literal
@@ -10,6 +11,7 @@ from typing import Literal
 from bailiwick.errors import SandboxFailed, SandboxUnavailable
 from bailiwick.sandbox.bubblewrap import BubblewrapEngine
 from bailiwick.sandbox.docker import DockerEngine, connect
+from bailiwick.sandbox.ownership import remove_abandoned_folders
 from bailiwick.sandbox.pool_settings import PoolSettings
 from bailiwick.sandbox.single_use import SingleUse
 from bailiwick.sandbox.spec import Sandbox, Spec
@@ -48,6 +50,8 @@ def _chosen(kind: Kind) -> Kind:
 
 
 def _open(kind: Kind, pool: PoolSettings, on_progress: _Progress | None) -> Sandbox:
+    with contextlib.suppress(OSError, SandboxUnavailable):  # who needs a folder of their own is told then
+        remove_abandoned_folders()
     match kind:
         case "docker":
             return SingleUse(_docker(on_progress), pool)

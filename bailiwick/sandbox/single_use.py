@@ -11,10 +11,11 @@ from dataclasses import dataclass, field, replace
 from threading import Event
 from typing import Any
 
-from bailiwick.errors import SandboxFailed
+from bailiwick.errors import SandboxError, SandboxFailed
 from bailiwick.sandbox.conversation import NotHandedOver, ask
 from bailiwick.sandbox.conversations import Conversations
 from bailiwick.sandbox.egress import EgressEvent
+from bailiwick.sandbox.ownership import remove_abandoned_folders
 from bailiwick.sandbox.pool import Pool
 from bailiwick.sandbox.pool_settings import PoolSettings
 from bailiwick.sandbox.spec import Request, Result, Spec
@@ -103,6 +104,8 @@ class SingleUse:
 
     def _reconcile(self) -> None:
         self._conversations.give_up_idle()
+        with contextlib.suppress(OSError, SandboxError):
+            remove_abandoned_folders()
         self._engine.reconcile()
 
     def _take(self, spec: Spec, file: str) -> tuple[Ready, bool]:

@@ -11,6 +11,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from langchain_core.messages import BaseMessage, ToolMessage
@@ -28,6 +29,7 @@ from bailiwick.toolbox.arguments import schema_problem
 from bailiwick.toolbox.asking import Asking, AskPerson
 from bailiwick.toolbox.history import context_of, message_prefix, request_id
 from bailiwick.toolbox.outcomes import decided, denied, kept, ran, rejected, told, why_failed
+from bailiwick.toolbox.output_files import keep_files
 from bailiwick.toolbox.record import CallRecord
 from bailiwick.toolbox.reply import reply
 from bailiwick.tracing import ErrorPath, ErrorWatch, Span, add_inside_spans, current_traceparent, span
@@ -48,6 +50,8 @@ class RegisteredTool:
     spec: Spec
     inside: str
     """The tool's file as seen in the container."""
+    outputs: Path | None = None
+    """Where files go that a call leaves to be kept. None: nowhere, and none are taken."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,7 +176,7 @@ class GuardedCall:
             text = f"{call.tool} was not run: the time of this turn is used up."
             return replace(record, outcome="no_sandbox", error_type="DeadlineExceeded", error=text), text
         if self.ledger is None:
-            return await self._run(call, tool, f"{site.thread}:{request}", record)
+            return await self._run(call, tool, f"{site.thread}:{request}", site.thread, record)
         if _must_ask_again(tool) and not await self._settled(self.ledger, call, site, request, by):
             text = (
                 f"An earlier call of {call.tool} was begun and never came back; whether it had its effect is not "
@@ -200,7 +204,7 @@ class GuardedCall:
                 entry = await self.ledger.reopen(entry.key)
             case Begun():
                 pass
-        record, text = await self._run(call, tool, entry.key, record)
+        record, text = await self._run(call, tool, entry.key, site.thread, record)
         result = {"record": record.as_dict(), "text": text}
         await self.ledger.finish(entry.key, result, ok=record.ok, untrusted=record.untrusted)
         return record, text
@@ -223,7 +227,9 @@ class GuardedCall:
         await ledger.settle(lost.key)
         return True
 
-    async def _run(self, call: Call, tool: RegisteredTool, key: str, record: CallRecord) -> tuple[CallRecord, str]:
+    async def _run(
+        self, call: Call, tool: RegisteredTool, key: str, thread: str, record: CallRecord
+    ) -> tuple[CallRecord, str]:
         policy = tool.policy.policy
         missing = [name for name in policy.sandbox.secrets if name not in os.environ]
         if missing:
@@ -239,6 +245,9 @@ class GuardedCall:
             idempotency_key=key,
             time=max(0.05, seconds_left(limits.time.total_seconds())),
             output=limits.output,
+            thread=thread,
+            files=limits.files if tool.outputs is not None else 0,
+            file_bytes=limits.disk if tool.outputs is not None else 0,
         )
         record, text = await self._attempt(1, tool, request, record)
         # Only a read may run again by itself, and only when its container was taken away under it.
@@ -259,9 +268,20 @@ class GuardedCall:
                 failed = replace(record, outcome="no_sandbox", error_type=type(error).__name__, error=str(error))
                 return failed, text
             record = ran(record, policy.output.trust, result)
+            if result.files and tool.outputs is not None:
+                record = await self._keep(tool.outputs, request.idempotency_key, record, result)
             if not record.ok:
                 opened.fail(record.error_type, record.error)
             return record, told(record, policy.effect, result)
+
+    async def _keep(self, folder: Path, key: str, record: CallRecord, result: Result) -> CallRecord:
+        """Put the call's files where its policy says. A disk that does not take them is the call's failure."""
+        try:
+            return replace(record, files=await asyncio.to_thread(keep_files, folder, key, result.files))
+        except (OSError, SandboxError) as error:
+            return replace(
+                record, outcome="error", error_type="FilesNotKept", error=f"its files were not kept: {error}"
+            )
 
     async def _in_sandbox(self, tool: RegisteredTool, request: Request) -> Result:
         with span("sandbox.run", "CHAIN") as opened:

@@ -76,7 +76,8 @@ def why_failed(result: Result) -> str:
 
 def told(record: CallRecord, effect: str, result: Result) -> str:
     if record.ok:
-        return result_text(result.value)
+        kept_files = "".join(f"\nA file was kept: {name}" for name in record.files)
+        return result_text(result.value) + kept_files
     if effect != "read" and record.outcome != "error":
         advice = "Whether it had its effect is not known: do not call it again; say so, and let a person look."
     else:

@@ -46,6 +46,8 @@ class CallRecord:
     container: str = ""
     start_ms: float = 0.0
     wall_ms: float = 0.0
+    files: tuple[str, ...] = ()
+    """Files that the call left, relative to the folder ``sandbox.files.output`` of its policy."""
     replayed: bool = False
     """Whether the result came from the ledger, without running the tool again."""
     error_path: str = ""
@@ -58,7 +60,9 @@ class CallRecord:
     def from_dict(cls, data: Mapping[str, Any]) -> CallRecord:
         """Read back what ``as_dict`` gave, also of a version that wrote fields which are gone now."""
         known = {each.name for each in fields(cls)}
-        return cls(**{name: value for name, value in data.items() if name in known})
+        given: dict[str, Any] = {name: value for name, value in data.items() if name in known}
+        given["files"] = tuple(given.get("files", ()))
+        return cls(**given)
 
     @property
     def ok(self) -> bool:

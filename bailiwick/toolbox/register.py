@@ -41,7 +41,14 @@ def join(definition: ToolDefinition, loaded: LoadedPolicy, *, project: Path, san
     check_tests(loaded)
     spec = compile_spec(loaded.policy, project=project, tool_file=definition.file)
     sandbox.check(spec)
-    return RegisteredTool(definition=definition, policy=loaded, spec=spec, inside=inside_path(definition.file))
+    output = loaded.policy.sandbox.files.output
+    return RegisteredTool(
+        definition=definition,
+        policy=loaded,
+        spec=spec,
+        inside=inside_path(definition.file),
+        outputs=project.resolve() / output if output else None,
+    )
 
 
 @dataclass

@@ -129,6 +129,11 @@ class Toolbox:
         """What the tools run in."""
         return self._guarded.sandbox
 
+    def prepare(self) -> None:
+        """Let containers wait for every tool before its first call, as a program does that serves for long."""
+        for tool in self._tools.values():
+            self.sandbox.prepare(tool.spec, tool.inside)
+
     @property
     def definitions(self) -> Mapping[str, ToolDefinition]:
         """What is known of every tool, by name."""

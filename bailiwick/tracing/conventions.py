@@ -68,6 +68,10 @@ class SandboxResult(Protocol):
     @property
     def spec_digest(self) -> str: ...
     @property
+    def evidence(self) -> str: ...
+    @property
+    def waited(self) -> bool: ...
+    @property
     def start_ms(self) -> float: ...
     @property
     def wall_ms(self) -> float: ...
@@ -178,6 +182,8 @@ def sandbox_run(result: SandboxResult) -> dict[str, Any]:
         "bailiwick.sandbox.container": bounded(result.container, IDENTIFIER) or None,
         "bailiwick.sandbox.image_digest": result.image_digest or None,
         "bailiwick.sandbox.spec_digest": result.spec_digest or None,
+        "bailiwick.sandbox.evidence": result.evidence or None,
+        "bailiwick.sandbox.waited": result.waited,
         "bailiwick.sandbox.start_ms": round(result.start_ms, 2),
         "bailiwick.sandbox.wall_ms": round(result.wall_ms, 2),
         "bailiwick.sandbox.cpu_ms": round(result.cpu_ms, 2),

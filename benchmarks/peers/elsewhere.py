@@ -64,12 +64,17 @@ def peer_environment() -> Path:
     shutil.rmtree(place, ignore_errors=True)
     place.parent.mkdir(parents=True, exist_ok=True)
     base: str = getattr(sys, "_base_executable", "") or sys.executable
+    pip = [[base, "-m", "venv", str(place)], [str(python), "-m", "pip", "install", "--quiet", *_LIBRARIES]]
     if uv := shutil.which("uv"):
-        _made([uv, "venv", "--quiet", "--python", base, str(place)])
-        _made([uv, "pip", "install", "--quiet", "--python", str(python), *_LIBRARIES])
-    else:
-        _made([base, "-m", "venv", str(place)])
-        _made([str(python), "-m", "pip", "install", "--quiet", *_LIBRARIES])
+        try:
+            _made([uv, "venv", "--quiet", "--python", base, str(place)])
+            _made([uv, "pip", "install", "--quiet", "--python", str(python), *_LIBRARIES])
+        except RuntimeError:  # where pip knows a registry by its own settings, which uv does not read
+            shutil.rmtree(place, ignore_errors=True)
+        else:
+            pip = []
+    for command in pip:
+        _made(command)
     (place / "complete").touch()
     return python
 

@@ -11,14 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sandbox.sandbox_kinds import KINDS
 
 from bailiwick.policy import Policy
 from bailiwick.sandbox import PoolSettings, Request, Result, Sandbox, Spec, compile_spec, inside_path, open_sandbox
-
-KINDS = [
-    pytest.param("docker", marks=pytest.mark.docker),
-    pytest.param("bubblewrap", marks=pytest.mark.bubblewrap),
-]
 
 
 @pytest.fixture(scope="session", params=KINDS)

@@ -129,7 +129,8 @@ class BubblewrapContainer:
         self.pid, self.id, self.image_digest = pid, f"bwrap-{pid}", image_digest
         self._process, self._afterwards = process, afterwards
         self._first = FileIO(os.pidfd_open(pid))  # a pid could be another's by the time it is killed
-        self._pipes = PipeChannel(process.stdin.fileno(), process.stdout.fileno(), process.stderr.fileno())
+        ends = (process.stdin.fileno(), process.stdout.fileno(), process.stderr.fileno())
+        self._pipes = PipeChannel(*ends, self._first.fileno())
         self._discarded = False
 
     @property

@@ -14,10 +14,13 @@ _TOLD = 2000
 
 
 class PipeChannel:
-    """Pipes with deadlines. ``told`` is read at the end only, to say why a runner did not start."""
+    """Pipes with deadlines. ``first`` is a pidfd of the process at their other end.
 
-    def __init__(self, sink: int, source: int, told: int) -> None:
-        self._sink, self._source, self._told = sink, source, told
+    ``told`` is read at the end only, to say why a runner did not start.
+    """
+
+    def __init__(self, sink: int, source: int, told: int, first: int) -> None:
+        self._sink, self._source, self._told, self._first = sink, source, told, first
         for descriptor in (sink, source, told):
             os.set_blocking(descriptor, False)
 
@@ -50,6 +53,7 @@ class PipeChannel:
     def silent(self) -> bool:
         waiting = select.poll()
         waiting.register(self._source, select.POLLIN)
+        waiting.register(self._first, select.POLLIN)  # readable once its process has ended
         return not waiting.poll(0)
 
     def _why(self) -> str:

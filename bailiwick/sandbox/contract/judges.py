@@ -124,6 +124,7 @@ def bare_surroundings(result: Result) -> str:
         return wrong
     told = cast("Mapping[str, Any]", result.value)
     known = {"PATH", "HOME", "TMPDIR", "LANG", "PYTHONDONTWRITEBYTECODE", "HOSTNAME", "PWD"}
+    known |= {"TERM", "container"}  # Podman's own: they say nothing of the host
     if extra := set(told["environment"]) - known:
         return f"the environment has {sorted(extra)}"
     if told["tmp"] or not told["flags"]["isolated"] or told["processes"] > 2:

@@ -10,19 +10,19 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from bailiwick.errors import SandboxFailed, SandboxRefused
+from bailiwick.errors import SandboxFailed, SandboxRefused, SandboxUnavailable
 from bailiwick.sandbox.afterwards import Afterwards
 from bailiwick.sandbox.conversation import Channel
 from bailiwick.sandbox.docker.channel import AttachedChannel, raw_socket
 from bailiwick.sandbox.docker.client import EngineClient, EngineGone, ImageNotFound, first_line, unavailable
+from bailiwick.sandbox.docker.facts import GVISOR, ask_engine, demand_limits, seccomp_option
 from bailiwick.sandbox.docker.flags import create_arguments
 from bailiwick.sandbox.docker.image import Image, ensure_python_image, find_image
-from bailiwick.sandbox.ownership import MARK, abandoned, machine, owner_labels
+from bailiwick.sandbox.docker.orphans import reap, remove
+from bailiwick.sandbox.ownership import owner_labels
 from bailiwick.sandbox.spec import Mount, Spec
 
 __all__ = ["DockerEngine"]
-
-_GVISOR = "runsc"
 
 
 class DockerEngine:
@@ -36,21 +36,27 @@ class DockerEngine:
         self._images: dict[str, Image] = {}
         self._lock = threading.Lock()
         try:
-            self._runtimes = frozenset(str(name) for name in client.info().get("Runtimes") or ())
+            self.facts = ask_engine(client)
+            demand_limits(self.facts)
+            self._seccomp = seccomp_option(self.facts)
         except EngineGone as error:
             raise unavailable(error) from None
+        except SandboxUnavailable:
+            client.close()
+            raise
         self._afterwards = Afterwards("bailiwick-docker-removal")
+        self._left: set[str] = set()
+        """Containers that could not be removed, for the engine was being started again, say."""
         self._closed = False
 
-    def reconcile(self) -> list[str]:
-        """Remove the containers of this machine's dead owners; their ids."""
-        with contextlib.suppress(*EngineGone):
-            found = self._client.containers(all=True, filters={"label": f"{MARK}={machine()}"})
-            dead = [str(each["Id"]) for each in found if abandoned(each.get("Labels") or {})]
-            for container in dead:
-                self._afterwards.add(partial(_remove, self._client, container))
-            return dead
-        return []
+    def reconcile(self) -> None:
+        """Begin to remove the containers that nobody else will remove. At each opening, and from time to time."""
+        self._again()
+        self._afterwards.add(partial(_reap, self._client))
+
+    def _again(self) -> None:
+        for container in tuple(self._left):
+            self._afterwards.add(partial(_remove, self._client, container, self._left))
 
     def prepare(self) -> None:
         """Make the image ``python`` now rather than at the first call."""
@@ -80,6 +86,8 @@ class DockerEngine:
             runner=image.runner,
             labels=owner_labels(spec.digest),
             runtime=runtime,
+            seccomp=self._seccomp,
+            covered=self.facts.adds,
             own=own,
         )
         container, attached = "", None
@@ -96,13 +104,14 @@ class DockerEngine:
                 AttachedChannel(raw_socket(attached)).close()
                 attached.close()
             if container:
-                self._afterwards.add(partial(_remove, self._client, container))
+                self._afterwards.add(partial(_remove, self._client, container, self._left))
             raise SandboxFailed(f"Docker did not start a container: {first_line(error)}") from None
-        return DockerContainer(container, image.digest, attached, self._client, self._afterwards)
+        return DockerContainer(container, image.digest, attached, self._client, self._afterwards, self._left)
 
     def close(self) -> None:
         if not self._closed:
             self._closed = True
+            self._again()
             self._afterwards.close()
             self._client.close()
 
@@ -122,10 +131,16 @@ class DockerEngine:
         match spec.runtime:
             case "any":
                 return None
-            case "runc" if "runc" in self._runtimes:
+            case "runc" if "runc" in self.facts.runtimes:
                 return "runc"
-            case "gvisor" if _GVISOR in self._runtimes:
-                return _GVISOR
+            case "gvisor" if GVISOR in self.facts.runtimes:
+                return GVISOR
+            case "gvisor" | "runc" if self.facts.product == "podman":
+                raise SandboxRefused(
+                    f"sandbox.runtime: {spec.runtime} is demanded, and Podman gives every container its default, "
+                    f"{self.facts.default_runtime}, whatever it is asked for",
+                    fix="start its service with --runtime, use Docker, or write runtime: any",
+                )
             case "gvisor":
                 raise SandboxRefused(
                     "sandbox.runtime: gvisor is demanded, and the engine has no runtime called runsc",
@@ -148,12 +163,18 @@ class DockerContainer:
     rlimits: Mapping[str, int] = {}
 
     def __init__(
-        self, container: str, image_digest: str, attached: Any, client: EngineClient, afterwards: Afterwards
+        self,
+        container: str,
+        image_digest: str,
+        attached: Any,
+        client: EngineClient,
+        afterwards: Afterwards,
+        left: set[str],
     ) -> None:
         self.id, self.image_digest = container, image_digest
         self._attached = attached  # the file object keeps the connection open
         self._streams = AttachedChannel(raw_socket(attached))
-        self._client, self._afterwards = client, afterwards
+        self._client, self._afterwards, self._left = client, afterwards, left
         self._discarded = False
 
     @property
@@ -194,7 +215,7 @@ class DockerContainer:
             self._streams.close()
             with contextlib.suppress(OSError):
                 self._attached.close()
-            self._afterwards.add(partial(_remove, self._client, self.id))
+            self._afterwards.add(partial(_remove, self._client, self.id, self._left))
 
 
 def _moment(told: str) -> float:
@@ -202,7 +223,13 @@ def _moment(told: str) -> float:
     return datetime.fromisoformat(f"{told[:19]}+00:00").timestamp() + float("0" + told[19:].rstrip("Z") or 0)
 
 
-def _remove(client: EngineClient, container: str) -> None:
-    """Kill and remove ``container``. One that has gone is no error; one that stays is left to the next opening."""
-    with contextlib.suppress(*EngineGone):
-        client.remove_container(container, force=True, v=True)
+def _remove(client: EngineClient, container: str, left: set[str]) -> None:
+    """What stays in spite of it is noted in ``left``, to be tried again."""
+    if remove(client, container):
+        left.discard(container)
+    else:
+        left.add(container)
+
+
+def _reap(client: EngineClient) -> None:
+    reap(client)

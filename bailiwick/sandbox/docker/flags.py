@@ -27,12 +27,15 @@ def create_arguments(
     labels: Mapping[str, str],
     runner: Path | None,
     runtime: str | None,
+    seccomp: str | None = None,
+    covered: Sequence[str] = (),
     own: Sequence[Mount] = (),
 ) -> dict[str, Any]:
     """Arguments of docker-py's low-level ``create_container``.
 
     ``image`` is a digest. ``runner`` is the runner's folder where the image does not hold it. ``own`` are mounts of
-    this one container, beside the spec's.
+    this one container, beside the spec's. ``seccomp`` is the profile in the words of an engine that does
+    not take Docker's. ``covered`` are folders that the engine would make writable.
     """
     mounts: Sequence[Mount] = (*spec.mounts, *own)
     if runner is not None:
@@ -53,7 +56,10 @@ def create_arguments(
         "host_config": _host_config(
             version=API_VERSION,
             cap_drop=["ALL"],
-            security_opt=["no-new-privileges:true", f"seccomp={json.dumps(PROFILE, separators=(',', ':'))}"],
+            security_opt=[
+                "no-new-privileges:true",
+                seccomp or f"seccomp={json.dumps(PROFILE, separators=(',', ':'))}",
+            ],
             read_only=True,
             network_mode="none",
             ipc_mode="none",
@@ -63,7 +69,8 @@ def create_arguments(
             nano_cpus=int(spec.cpu * 1e9),
             tmpfs={
                 "/tmp": f"rw,noexec,nosuid,nodev,size={max(spec.disk, 4096)},mode=1777",  # noqa: S108
-                "/dev/mqueue": "ro,noexec,nosuid,nodev,size=4096",  # otherwise one more place that can be written
+                # Otherwise more places that can be written.
+                **dict.fromkeys(("/dev/mqueue", *covered), "ro,noexec,nosuid,nodev,size=4096"),
             },
             mounts=[_mount(mount) for mount in mounts],
             log_config={"Type": "none", "Config": {}},

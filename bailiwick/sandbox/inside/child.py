@@ -16,6 +16,7 @@ import os
 import resource
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -30,6 +31,7 @@ __all__ = ["become_tool"]
 
 _MESSAGE, _TRACEBACK, _ATTRIBUTE = 4_000, 8_000, 500
 _OPEN_FILES = 256
+_LINGER = 0.2
 _OWN = str(Path(__file__).parent)
 
 
@@ -67,8 +69,8 @@ def become_tool(
         answer = _describe(call) if call["op"] == "describe" else _call(call, module)
         _flush()
         _send(report, answer)
-        while True:  # what it has used is looked at, and then it is ended
-            signal.pause()
+        # What it has used is looked at, and then it is ended. Where the tool has spoilt its own answer, it ends itself.
+        time.sleep(_LINGER)
     finally:
         os._exit(0)
 
