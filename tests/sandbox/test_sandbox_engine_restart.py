@@ -76,6 +76,7 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
 
 
 @pytest.mark.docker
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # docker-py's, where no engine listens
 async def test_an_engine_that_is_started_again_costs_no_call_and_doubles_none(engine: Engine, tmp_path: Path) -> None:
     file, book = tmp_path / "noted.py", tmp_path / "book"
     file.write_text(TOOL)

@@ -81,7 +81,7 @@ class Serving:
         secrets[:] = bytes(len(secrets))
         wall_ms = (time.monotonic_ns() - started_ns) / 1e6
         if self._told.answer is not None and not self._cause and not call["files"]:
-            self._end_answered()
+            self._end_answered(cpu_before)
         else:
             self.end_all()
             self._drain()
@@ -105,15 +105,15 @@ class Serving:
             if not self._reap_one(0):
                 return
 
-    def _end_answered(self) -> None:
+    def _end_answered(self, cpu_before: float) -> None:
         """End everything and do not wait for it: whoever is to be killed runs nothing more, and taking a process apart
         takes the kernel a millisecond, which the answer need not wait for."""
         cpu, peak = process.used(self._child)  # it waits to be ended once it has answered
-        if (
-            peak == 0
-        ):  # a tool that answers by itself may have ended its process; what it used is told when it is reaped
+        if peak == 0 or cpu <= cpu_before:
+            # A tool that writes an answer by itself still runs, or has ended; what it used is told when it is reaped.
             self.end_all()
-        self._cpu, self._peak = self._cpu + cpu, max(self._peak, peak)
+        else:
+            self._cpu, self._peak = self._cpu + cpu, max(self._peak, peak)
         with contextlib.suppress(ProcessLookupError):
             os.kill(-1, signal.SIGKILL)
         self._drain()
