@@ -115,8 +115,6 @@ def test_a_file_that_the_container_could_not_read_is_refused(project, tool_file:
 @pytest.mark.parametrize(
     ("half", "message"),
     [
-        ({"network": {"allow": ["shop.example:443"]}}, "egress is not available in this version"),
-        ({"isolation": "thread"}, "one container per conversation is not available in this version"),
         ({"requirements": ["no-such-distribution"]}, "'no-such-distribution' is not installed here"),
     ],
 )
@@ -127,6 +125,17 @@ def test_what_cannot_be_held_is_refused_rather_than_left_out(
         project.spec(tool_file, **half)
     assert isinstance(caught.value, (PolicyError, SandboxRefused))
     assert caught.value.fix
+
+
+def test_hosts_and_isolation_are_part_of_the_spec(project, tool_file: Path) -> None:
+    allow = ["Shop.Example:443", {"host": "db.shop", "port": 5432, "addresses": ["10.0.0.0/8"]}]
+    spec = project.spec(tool_file, network={"allow": allow, "bytes": "1Mi"}, isolation="thread")
+    assert [(each.host, each.port, each.tls, each.addresses) for each in spec.network] == [
+        ("shop.example", 443, True, ()),
+        ("db.shop", 5432, False, ("10.0.0.0/8",)),
+    ]
+    assert (spec.network_bytes, spec.isolation) == (2**20, "thread")
+    assert project.spec(tool_file).digest != spec.digest
 
 
 def test_requirements_are_copied_once_with_what_they_need_and_nothing_else(

@@ -176,9 +176,7 @@ def test_a_host_that_cannot_be_reached_is_told_apart_from_one_that_may_not_be(wo
     assert "Name or service not known" in answer.denial["reason"]
 
 
-def test_the_second_address_of_a_host_is_tried_when_the_first_does_not_answer(
-    world: World, http_server: Start
-) -> None:
+def test_the_second_address_of_a_host_is_tried_when_the_first_does_not_answer(world: World, http_server: Start) -> None:
     server = http_server()
     container = world.container(world.local("api.x", server.port))
     world.names["api.x"] = ["127.0.0.9", "127.0.0.1"]
@@ -273,9 +271,7 @@ def test_methods_and_paths_hold_for_requests_and_no_tunnel_leads_around_them(wor
         "//v1/x",
     ],
 )
-def test_a_path_that_a_server_could_read_as_another_one_is_refused(
-    world: World, http_server: Start, path: str
-) -> None:
+def test_a_path_that_a_server_could_read_as_another_one_is_refused(world: World, http_server: Start, path: str) -> None:
     server = http_server()
     container = world.container(world.local("api.x", server.port, paths=["/v1/"]))
     assert "could be read as another one" in container.get(f"http://api.x:{server.port}{path}").denial["reason"]
@@ -356,7 +352,7 @@ def test_tls_that_names_another_host_is_cut_before_a_byte_goes_on(
     container = world.container(world.local("api.x", server.port))
     with (
         container.tunnel(f"api.x:{server.port}") as sock,
-        pytest.raises(ssl.SSLError, match="(?i)unrecognized.name"),
+        pytest.raises(ssl.SSLError, match=r"(?i)unrecognized.name"),
         certificate.client().wrap_socket(sock, server_hostname="other.x"),
     ):
         pass
