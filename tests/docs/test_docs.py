@@ -58,5 +58,7 @@ def test_every_command_in_the_readme_is_there() -> None:
     from bailiwick.cli import app
 
     there = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
+    there |= {group.name for group in app.registered_groups if group.name}
     shown = re.findall(r"^\| `bailiwick (\w+)", (ROOT / "README.md").read_text(), re.M)
     assert set(shown) <= there
+    assert {group.name for group in app.registered_groups} <= set(shown)
