@@ -27,7 +27,7 @@ class Kept:
     file: str
     turn: threading.Lock = field(default_factory=threading.Lock)
     ready: Ready | None = None
-    used: float = 0.0
+    used: float = field(default_factory=time.monotonic)
     loading: bool = False
     """Whether the runner was asked to load the tool again, and has not been heard since."""
 
