@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 import ssl
 from collections.abc import Callable, Sequence
@@ -77,7 +78,7 @@ class Dialer:
             why = error.verify_message if isinstance(error, ssl.SSLCertVerificationError) else error.reason
             raise _unreachable(where, f"TLS failed: {why or error}") from None
         except (OSError, UnicodeError) as error:
-            raise _unreachable(where, getattr(error, "strerror", None) or str(error)) from None
+            raise _unreachable(where, _told(error)) from None
 
     async def _addresses(self, endpoint: Endpoint) -> Sequence[str]:
         if is_literal(endpoint.host):
@@ -123,3 +124,10 @@ async def _connected(address: str, port: int) -> socket.socket:
 def _unreachable(where: str, why: str) -> Denied:
     fix = "the policy allows it; try again later, or look at the host's own connection"
     return Denied(f"{where} cannot be reached: {why}", fix=fix, status=502)
+
+
+def _told(error: OSError | UnicodeError) -> str:
+    # asyncio writes the address into the text of its own; which one it was is for the event alone.
+    if isinstance(error, ConnectionError) and error.errno:
+        return os.strerror(error.errno)
+    return getattr(error, "strerror", None) or str(error)
