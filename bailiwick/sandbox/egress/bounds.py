@@ -13,6 +13,9 @@ class Bounds:
 
     connections: int = 32
     """At once, of one container."""
+    connections_per_second: float = 500.0
+    """Accepted of one container after a burst of as many; more wait, so that a tool that does nothing but connect
+    does not keep the host busy."""
     header_bytes: int = 16 * 2**10
     """Of a request's head, and of a ClientHello."""
     header_seconds: float = 10.0

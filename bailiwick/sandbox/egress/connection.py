@@ -15,7 +15,7 @@ from bailiwick.sandbox.egress.bounds import Bounds
 from bailiwick.sandbox.egress.denial import Denied
 from bailiwick.sandbox.egress.dial import Dialer, Stream
 from bailiwick.sandbox.egress.endpoint import Endpoint
-from bailiwick.sandbox.egress.exchange import Exchange, next_event
+from bailiwick.sandbox.egress.exchange import Exchange
 from bailiwick.sandbox.egress.idle import Idle
 from bailiwick.sandbox.egress.tunnel import Tunnel
 
@@ -105,7 +105,7 @@ async def _serve(client: Stream, way: Way, visit: Visit, idle: Idle) -> None:
 async def _head(client: Stream, asked_by: h11.Connection, bounds: Bounds) -> h11.Request:
     try:
         async with asyncio.timeout(bounds.header_seconds):
-            event = await next_event(asked_by, client.reader)
+            event = await _first_event(client, asked_by, bounds.header_bytes)
     except h11.RemoteProtocolError as error:
         reason = f"the request is not as HTTP has it: {error}"
         raise Denied(reason, fix="speak HTTP to the proxy", status=error.error_status_hint) from None
@@ -114,6 +114,17 @@ async def _head(client: Stream, asked_by: h11.Connection, bounds: Bounds) -> h11
         raise Denied(reason, fix="send it at once", status=408) from None
     if not isinstance(event, h11.Request):
         raise Denied("it ended before it said where to go", fix="send a request", status=400)
+    return event
+
+
+async def _first_event(client: Stream, asked_by: h11.Connection, limit: int) -> object:
+    read = 0
+    while (event := asked_by.next_event()) is h11.NEED_DATA:
+        if read == limit:
+            raise Denied(f"the request's head is longer than {limit} bytes", fix="send shorter headers", status=431)
+        data = await client.reader.read(limit - read)
+        read += len(data)
+        asked_by.receive_data(data)
     return event
 
 
@@ -134,8 +145,12 @@ async def _aborted(server: Stream) -> AsyncGenerator[Stream]:
 async def _answer(client: Stream, denied: Denied, visit: Visit) -> None:
     body = visit.method != "HEAD"
     answer = denied.response(host=visit.host, port=visit.port, body=body) if denied.answer is None else denied.answer
-    if answer:
-        client.writer.write(answer)
+    if not answer:
+        return
+    client.writer.write(answer)
+    if denied.status == 429:
+        await client.flush()  # nothing is waited for: there is no bound on how many of these are open
+    else:
         await _finish(client)
 
 

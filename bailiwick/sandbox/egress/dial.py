@@ -42,7 +42,9 @@ class Stream:
 
     def abort(self) -> None:
         """Close it at once, whatever has not gone yet."""
-        self.writer.transport.abort()
+        # A transport that has flushed and closed has no loop any more, and in Python 3.11 it cannot be aborted then.
+        with contextlib.suppress(AttributeError):
+            self.writer.transport.abort()
 
 
 def resolve_by_system(host: str, port: int) -> tuple[str, ...]:

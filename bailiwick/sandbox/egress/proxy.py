@@ -11,9 +11,10 @@ import threading
 from functools import cache
 from pathlib import Path
 
+from bailiwick.sandbox.egress.accept import accept
 from bailiwick.sandbox.egress.account import Account
 from bailiwick.sandbox.egress.bounds import Bounds
-from bailiwick.sandbox.egress.connection import Way, serve
+from bailiwick.sandbox.egress.connection import Way
 from bailiwick.sandbox.egress.dial import Dialer, Resolve, resolve_by_system
 from bailiwick.sandbox.egress.endpoint import Endpoint
 from bailiwick.sandbox.egress.event import EgressEvent
@@ -32,7 +33,7 @@ class Door:
         self.hosts = folder / "hosts"
         """Mounted at /etc/hosts, so that clients that know of no proxy find the forwarders by name."""
         self._loop, self._way, self._doors = loop, way, forget
-        self._server: asyncio.Server | None = None
+        self._accepting: asyncio.Task[None] | None = None
         self._lock, self._closed = threading.Lock(), False
         folder.mkdir(mode=0o755)
         try:
@@ -76,17 +77,17 @@ class Door:
         try:
             listener.bind(str(path))
             path.chmod(0o666)
-            self._server = await asyncio.start_unix_server(self._serve, sock=listener, backlog=128)
+            listener.listen(128)
+            listener.setblocking(False)
         except BaseException:
             listener.close()
             raise
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await serve(reader, writer, self._way)
+        self._accepting = asyncio.create_task(accept(listener, self._way))
 
     async def _stop(self) -> None:
-        if self._server is not None:
-            self._server.close()
+        if self._accepting is not None:
+            self._accepting.cancel()
+            await asyncio.wait([self._accepting])
         self._way.account.end()
 
 

@@ -60,8 +60,12 @@ class Container:
 
     def connect(self) -> socket.socket:
         sock = socket.socket(socket.AF_UNIX)
-        sock.settimeout(20)
-        sock.connect(str(self.door.folder / "proxy.sock"))
+        try:
+            sock.connect(str(self.door.folder / "proxy.sock"))
+            sock.settimeout(20)
+        except BaseException:
+            sock.close()
+            raise
         return sock
 
     def ask(self, text: str | bytes) -> Answer:
