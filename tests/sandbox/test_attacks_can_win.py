@@ -91,6 +91,16 @@ WINS: dict[str, Win] = {
     "state": flags("found what was left in ['/tmp']", weak.shared_tmp),
     "planted-links": Win(weak.over(weak.FollowingLinks), "['private']"),
     "racing-links": Win(weak.over(weak.FollowingLinks), "['private']"),
+    "egress-inwards": Win(weak.patched("bailiwick.sandbox.egress.dial.refusal", lambda *_: ""), "loopback was reached"),
+    "egress-elsewhere": Win(weak.patched("bailiwick.sandbox.egress.asked._at", weak.any_port), "no policy names"),
+    "egress-name": Win(
+        weak.patched("bailiwick.sandbox.egress.tunnel.may_pass", lambda first, **_: bool(first)), "TLS for another host"
+    ),
+    "egress-socket": believed(
+        "sockets are in reach",
+        "find_sockets",
+        value={"seen": ["/egress/proxy.sock", "/run/x"], "own": [1], "abstract": 0},
+    ),
     "conversation": flags("found what was left in ['/tmp']", weak.shared_tmp),
     "output-links": flags("'etc/passwd', 'passwd']", weak.runner_that_follows_links),
     "output-folder": flags("took back ['group'", weak.runner_that_follows_links),

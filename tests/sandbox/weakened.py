@@ -19,6 +19,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from bailiwick.sandbox import PoolSettings, Request, Result, Sandbox, ScriptedSandbox, Spec
 from bailiwick.sandbox.docker import DockerEngine, connect
@@ -257,6 +258,23 @@ async def in_a_stand_in_internet(folder: Path) -> AsyncIterator[Sandbox]:
     with stand_in_internet() as container:
         async with changed(networked(f"container:{container}"))(folder) as sandbox:
             yield sandbox
+
+
+def any_port(visit: Any, endpoints: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Takes the policy's first host for whatever is asked for."""
+    return (replace(endpoints[0], host=visit.host, port=visit.port),)
+
+
+def patched(target: str, instead: Any) -> Weakening:
+    """A sound sandbox, but for one function of the host's side."""
+
+    @asynccontextmanager
+    async def opened(folder: Path) -> AsyncIterator[Sandbox]:
+        with mock.patch(target, instead):
+            async with closing(SingleUse(DockerEngine(connect()), NOTHING_WAITS)) as sandbox:
+                yield sandbox
+
+    return opened
 
 
 class Over:

@@ -6,6 +6,7 @@ from bailiwick.sandbox.contract.answering import ANSWERING
 from bailiwick.sandbox.contract.attack import HOSTILE, Attack
 from bailiwick.sandbox.contract.escaping import ESCAPING
 from bailiwick.sandbox.contract.exhausting import EXHAUSTING
+from bailiwick.sandbox.contract.going_out import GOING_OUT
 from bailiwick.sandbox.contract.keeping_secrets import KEEPING_SECRETS
 from bailiwick.sandbox.contract.kernel_calls import KERNEL_CALLS
 from bailiwick.sandbox.contract.leaving import LEAVING
@@ -20,6 +21,7 @@ ATTACKS: tuple[Attack, ...] = (
     *KERNEL_CALLS,
     *ESCAPING,
     *NETWORKING,
+    *GOING_OUT,
     *LEAVING,
     *TAKING_BACK,
     *KEEPING_SECRETS,
