@@ -97,14 +97,14 @@ class DockerEngine:
             # Attached before it starts, so that nothing it says is missed.
             attached = self._client.attach_socket(container, params=streams)
             self._client.start(container)
-        except ImageNotFound:
-            raise
         except EngineGone as error:
             if attached is not None:
                 AttachedChannel(raw_socket(attached)).close()
                 attached.close()
             if container:
                 self._afterwards.add(partial(_remove, self._client, container, self._left))
+            if isinstance(error, ImageNotFound):
+                raise
             raise SandboxFailed(f"Docker did not start a container: {first_line(error)}") from None
         return DockerContainer(container, image.digest, attached, self._client, self._afterwards, self._left)
 
