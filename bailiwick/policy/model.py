@@ -147,9 +147,7 @@ class Endpoint(_Part):
     host: str
     port: Annotated[int, Field(ge=1, le=65535)]
     methods: tuple[Annotated[str, Field(pattern=r"^[A-Z][A-Z-]{0,31}$")], ...] = ()
-    paths: tuple[
-        Annotated[str, Field(pattern=r"^/([A-Za-z0-9_~!$&'()+,=:@-][A-Za-z0-9._~!$&'()+,=:@-]*/?)*$")], ...
-    ] = ()
+    paths: tuple[Annotated[str, Field(pattern=r"^/[A-Za-z0-9._~!$&'()+,=:@/-]*$")], ...] = ()
     """Beginnings of paths, by whole segments: ``/v1`` and ``/v1/`` hold ``/v1/orders`` and not ``/v10``."""
     tls: bool | None = None
     """Whether the host is spoken to by TLS when a request comes as ``http://name:port/``. Absent: at port 443."""
@@ -168,6 +166,14 @@ class Endpoint(_Part):
     @classmethod
     def _canonical(cls, host: str) -> str:
         return canonical_host(host)
+
+    @field_validator("paths")
+    @classmethod
+    def _are_plain(cls, paths: tuple[str, ...]) -> tuple[str, ...]:
+        for path in paths:
+            if "//" in path or {".", ".."} & set(path.split("/")):
+                raise ValueError(f"{path!r} is no beginning of a path; write it without //, . and ..")
+        return paths
 
     @field_validator("addresses")
     @classmethod
