@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from bailiwick.errors import PolicyError
-from bailiwick.policy.host_spelling import METADATA_ADDRESSES, is_metadata
+from bailiwick.policy.host_spelling import METADATA_ADDRESSES, is_literal, is_metadata
 from bailiwick.policy.loaded import LoadedPolicy
 from bailiwick.policy.model import Network, Rule, SandboxPolicy
 from bailiwick.policy.regex_reach import regex_problem
@@ -68,6 +68,8 @@ def _in_network(network: Network) -> Iterator[Problem]:
         key = f"sandbox.network.allow.{n}"
         if is_metadata(endpoint.host):
             yield key, f"{endpoint.host!r} hands out the credentials of the host", "remove it; give the tool a secret"
+        elif is_literal(endpoint.host) and not _of_one_host(endpoint.host):
+            yield key, f"{endpoint.host!r} is not the address of one host", "name the host"
         for m, text in enumerate(endpoint.addresses):
             addresses = ipaddress.ip_network(text)
             if addresses.prefixlen < (8 if addresses.version == 4 else 7):
@@ -76,6 +78,12 @@ def _in_network(network: Network) -> Iterator[Problem]:
             elif addresses.num_addresses == 1 and addresses.network_address in METADATA_ADDRESSES:
                 fix = "remove it; give the tool a secret"
                 yield f"{key}.addresses.{m}", f"{text!r} hands out the credentials of the host", fix
+
+
+def _of_one_host(host: str) -> bool:
+    address = ipaddress.ip_address(host)
+    broadcast = address == ipaddress.IPv4Address("255.255.255.255")
+    return not (address.is_unspecified or address.is_multicast or broadcast)
 
 
 def _path_problem(path: str, *, write: bool) -> tuple[str, str] | None:

@@ -23,12 +23,20 @@ class HelloError(Exception):
 
 
 def begins_tls(data: bytes | bytearray) -> bool | None:
-    """Whether these first bytes are a TLS record of whatever kind; None while too few are there."""
+    """Whether these first bytes are a TLS record of whatever kind; None while too few are there.
+
+    Some servers, Go's among them, take a first record of any version below 16. Others than 3 are no client's, but a
+    MySQL login of some lengths begins like that too; what is in the record tells them apart.
+    """
     if not data:
         return None
     if not 20 <= data[0] <= 24:
         return False
-    return data[1] == 3 if len(data) > 1 else None
+    if len(data) < 2:
+        return None
+    if data[1] == 3 or data[1] >= 16:
+        return data[1] == 3
+    return None if len(data) < 6 else data[5] in (1, 2) or 20 <= data[5] <= 24
 
 
 def server_name(data: bytes | bytearray, *, limit: int = 2**14) -> tuple[bool, str]:

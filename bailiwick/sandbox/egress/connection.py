@@ -51,6 +51,8 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, way:
         visit.reason = visit.reason or _idle(way.bounds)
     except OSError:
         pass  # the client, or the host in a tunnel, has gone
+    except Exception as error:  # noqa: BLE001  a fault here must not pass for an allowed connection
+        visit.deny(f"the proxy itself failed: {type(error).__name__}: {error}")
     finally:
         way.account.leave(visit)
         client.abort()

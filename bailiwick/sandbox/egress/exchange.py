@@ -60,7 +60,7 @@ class Exchange:
         try:
             await self._send(_request(request, asked))
             await until(self._back(), self._body())
-        except h11.RemoteProtocolError as error:
+        except h11.ProtocolError as error:
             raise self._failed(str(error)) from None
         except OSError as error:
             raise self._failed(error.strerror or "the connection broke") from None

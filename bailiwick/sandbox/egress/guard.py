@@ -60,8 +60,8 @@ def _http(first: bytes | bytearray, host: str, port: int) -> bool:
     except ValueError:
         plain = False
     if not plain:
-        told = f"its Host header says {named!r}" if named else "it has not one Host header"
-        raise Denied(f"the tunnel is for {host}:{port}, and {told}", fix=f"send Host: {host}")
+        told = f"its Host header says {named!r}" if named else "it has not one Host header that nothing else outdoes"
+        raise Denied(f"the tunnel is for {host}:{port}, and {told}", fix=f"send one Host: {host} and a path as target")
     return True
 
 

@@ -413,6 +413,11 @@ def test_plain_http_in_a_tunnel_must_name_the_host_of_the_tunnel(world: World, h
         "GET / HTTP/1.1\r\nHost: api.x\r\nHost: evil.x\r\n\r\n",
         "GET / HTTP/1.1\r\nAccept: */*\r\n\r\n",
         "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        f"GET http://evil.x/ HTTP/1.1\r\nHost: {to}\r\n\r\n",
+        "GET http://evil.x/\r\n\r\n",
+        "GET / HTTP/1.1\r\nX: a\rHost: evil.x\r\nHost: api.x\r\n\r\n",
+        "GET //evil.x/ HTTP/1.1\nX: \0\nHost: api.x\n\n",
+        "GET evil.x HTTP/1.1\r\nHost: api.x\r\n\r\n",
         "FROBNICATE / HTTP/1.1\r\nHost: api.x:1\r\n\r\n",
     ):
         with container.tunnel(to) as sock:
@@ -434,6 +439,8 @@ def test_plain_http_in_a_tunnel_must_name_the_host_of_the_tunnel(world: World, h
         (b"", struct.pack(">II", 8, 80877103)),  # PostgreSQL's SSLRequest
         (b"", b"\x00\x03\x00\x00"),
         (b"", b"\x80\x2e\x01\x03\x01"),
+        (b"J\0\0\0\x0a8.0\0", b"\x16\x01\0\x01\x85\xa6\xff\x19" + bytes(270)),  # a MySQL login of 278 bytes
+        (b"", b"OPTIONS rtsp://cam.x/1 RTSP/1.0\r\nCSeq: 1\r\n\r\n"),
         (b"", "žluť".encode()),
     ],
 )
