@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from bailiwick.policy import (
         Approval,
         ArgRule,
+        Endpoint,
         Files,
         InlineTest,
         Limits,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
         SandboxPolicy,
     )
     from bailiwick.project import Project, served_graph
-    from bailiwick.toolbox import Session, Toolbox, idempotency_key, secret, tool, tools_condition
+    from bailiwick.toolbox import Session, Toolbox, idempotency_key, output, secret, tool, tools_condition
     from bailiwick.tracing import span
 
 __version__ = "0.1.0"
@@ -42,6 +43,7 @@ __all__ = [
     "Ask",
     "BailiwickError",
     "Deny",
+    "Endpoint",
     "Files",
     "FunctionModel",
     "InlineTest",
@@ -60,6 +62,7 @@ __all__ = [
     "Toolbox",
     "Turn",
     "idempotency_key",
+    "output",
     "secret",
     "served_graph",
     "span",
@@ -75,6 +78,7 @@ _ROOMS = {
     "Ask": "gate",
     "BailiwickError": "errors",
     "Deny": "gate",
+    "Endpoint": "policy",
     "Files": "policy",
     "FunctionModel": "models",
     "InlineTest": "policy",
@@ -93,6 +97,7 @@ _ROOMS = {
     "Toolbox": "toolbox",
     "Turn": "agent",
     "idempotency_key": "toolbox",
+    "output": "toolbox",
     "secret": "toolbox",
     "served_graph": "project",
     "span": "tracing",

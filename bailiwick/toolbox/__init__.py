@@ -3,7 +3,7 @@
 from bailiwick.toolbox.agent_tools import AgentTools
 from bailiwick.toolbox.guarded_call import CallSite, RegisteredTool
 from bailiwick.toolbox.in_code import tool
-from bailiwick.toolbox.inside_only import idempotency_key, secret
+from bailiwick.toolbox.inside_only import idempotency_key, output, secret
 from bailiwick.toolbox.node import pending_calls, tool_node, tools_condition
 from bailiwick.toolbox.record import CallRecord, record_of
 from bailiwick.toolbox.session import Session, session_values
@@ -17,6 +17,7 @@ __all__ = [
     "Session",
     "Toolbox",
     "idempotency_key",
+    "output",
     "pending_calls",
     "record_of",
     "secret",

@@ -5,9 +5,11 @@ A module that declares a tool in code is imported here too, so the names must be
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from bailiwick.errors import SandboxUnavailable
 
-__all__ = ["idempotency_key", "secret"]
+__all__ = ["idempotency_key", "output", "secret"]
 
 
 def secret(name: str) -> str:
@@ -21,4 +23,11 @@ def idempotency_key() -> str:
     """The same for every try of one call, so that an effect can be made once. Raises SandboxUnavailable outside."""
     raise SandboxUnavailable(
         "the idempotency key was asked for outside a sandbox", fix="ask for it in the tool's body, which runs inside"
+    )
+
+
+def output() -> Path:
+    """The folder whose files are kept, where ``sandbox.files.output`` says so. Raises SandboxUnavailable outside."""
+    raise SandboxUnavailable(
+        "the output folder was asked for outside a sandbox", fix="ask for it in the tool's body, which runs inside"
     )
