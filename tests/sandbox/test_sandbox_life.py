@@ -112,9 +112,10 @@ def signal_the_runner(kind: str, number: int, shared: Mount) -> None:
                     os.kill(told["State"]["Pid"], number)
     else:
         for process in psutil.Process().children(recursive=True):
-            outer = process.parent()
-            if process.cmdline()[:1] == ["/usr/local/bin/python3"] and str(shared.source) in outer.cmdline():
-                process.send_signal(number)
+            with contextlib.suppress(psutil.Error):  # gone meanwhile
+                outer = process.parent()
+                if process.cmdline()[:1] == ["/usr/local/bin/python3"] and str(shared.source) in outer.cmdline():
+                    process.send_signal(number)
 
 
 async def test_a_runner_that_does_not_answer_is_given_up_and_killed(unpooled: Sandbox, shared: Mount) -> None:
