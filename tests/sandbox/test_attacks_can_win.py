@@ -93,14 +93,15 @@ WINS: dict[str, Win] = {
     "racing-links": Win(weak.over(weak.FollowingLinks), "['private']"),
     "egress-inwards": Win(weak.patched("bailiwick.sandbox.egress.dial.refusal", lambda *_: ""), "loopback was reached"),
     "egress-elsewhere": Win(weak.patched("bailiwick.sandbox.egress.asked._at", weak.any_port), "no policy names"),
-    "egress-name": Win(
-        weak.patched("bailiwick.sandbox.egress.tunnel.may_pass", lambda first, **_: bool(first)), "TLS for another host"
-    ),
+    "egress-name": Win(weak.patched("bailiwick.sandbox.egress.tunnel.may_pass", weak.anything), "TLS for another host"),
+    "egress-host": Win(weak.patched("bailiwick.sandbox.egress.tunnel.may_pass", weak.anything), "bank.example"),
     "egress-socket": believed(
         "sockets are in reach",
         "find_sockets",
-        value={"seen": ["/egress/proxy.sock", "/run/x"], "own": [1], "abstract": 0},
+        value={"seen": ["/egress/proxy.sock", "/run/x"], "own": [1], "abstract": 0, "others": []},
     ),
+    "egress-beside": Win(weak.in_a_stand_in_internet, "internet: done"),
+    "egress-smuggle": Win(weak.patched("bailiwick.sandbox.egress.exchange._request", weak.as_it_came), "bank.example"),
     "conversation": flags("found what was left in ['/tmp']", weak.shared_tmp),
     "output-links": flags("'etc/passwd', 'passwd']", weak.runner_that_follows_links),
     "output-folder": flags("took back ['group'", weak.runner_that_follows_links),

@@ -21,6 +21,8 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import h11
+
 from bailiwick.sandbox import PoolSettings, Request, Result, Sandbox, ScriptedSandbox, Spec
 from bailiwick.sandbox.docker import DockerEngine, connect
 from bailiwick.sandbox.docker.image import ensure_python_image
@@ -263,6 +265,16 @@ async def in_a_stand_in_internet(folder: Path) -> AsyncIterator[Sandbox]:
 def any_port(visit: Any, endpoints: tuple[Any, ...]) -> tuple[Any, ...]:
     """Takes the policy's first host for whatever is asked for."""
     return (replace(endpoints[0], host=visit.host, port=visit.port),)
+
+
+def anything(first: bytes, **_: Any) -> bool:
+    """Lets a tunnel's first message pass, whatever it is."""
+    return bool(first)
+
+
+def as_it_came(request: Any, asked: Any) -> Any:
+    """Passes a client's headers on to the server, its Host included."""
+    return h11.Request(method=request.method, target=asked.target, headers=list(request.headers))
 
 
 def patched(target: str, instead: Any) -> Weakening:
