@@ -1,16 +1,23 @@
-"""autogen-ext's DockerCommandLineCodeExecutor: a file and a ``docker exec`` for each call, in one container."""
+"""autogen-ext's DockerCommandLineCodeExecutor: a file and a ``docker exec`` for each call, in one container.
+
+It has no way to ask for a container without a network, as all others here are, so the client is told to make it one.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import sys
 import tempfile
+from functools import partialmethod
 from pathlib import Path
 
 from autogen_core import CancellationToken
 from autogen_core.code_executor import CodeBlock
 from autogen_ext.code_executors.docker import DockerCommandLineCodeExecutor
+from docker.models.containers import ContainerCollection
 from speak import serve
+
+ContainerCollection.create = partialmethod(ContainerCollection.create, network_mode="none")
 
 
 def main() -> None:
