@@ -6,6 +6,7 @@
 from bailiwick.sandbox.compile_policy import compile_spec, inside_path
 from bailiwick.sandbox.describe import describe_tools
 from bailiwick.sandbox.diagnosis import diagnose
+from bailiwick.sandbox.egress import EgressEvent
 from bailiwick.sandbox.evidence import read_evidence
 from bailiwick.sandbox.opening import Kind, open_sandbox
 from bailiwick.sandbox.pool_settings import PoolSettings
@@ -13,6 +14,7 @@ from bailiwick.sandbox.scripted import ScriptedSandbox
 from bailiwick.sandbox.spec import ExitCause, Mount, OutputFile, Request, Result, Sandbox, Spec, ToolFailure
 
 __all__ = [
+    "EgressEvent",
     "ExitCause",
     "Kind",
     "Mount",

@@ -24,6 +24,10 @@ _BY_THE_SYSTEM = {"PATH", "HOME", "HOSTNAME", "PWD", "LC_CTYPE", "TERM", "contai
 """Names that an engine or the interpreter adds to the environment."""
 _DEVICES = {"null", "zero", "full", "random", "urandom", "tty", "console", "ptmx", "pts/ptmx"}
 _KERNEL = ("/proc", "/sys", "/dev")
+_KERNEL_TYPES = {"proc", "sysfs", "cgroup", "cgroup2", "devtmpfs", "devpts", "mqueue", "tmpfs"}
+"""What may be mounted there. Anything else is a folder or file of the host's, whatever its place is called."""
+_BUBBLEWRAPS = ("/usr", "/lib", "/lib64", "/bin", "/etc")
+"""Folders of the image, each mounted by itself."""
 _ENGINES_OWN = ("/etc/hosts", "/etc/hostname", "/etc/resolv.conf")
 _COVERED = ("/run", "/var/tmp", "/run/.containerenv")  # noqa: S108
 """What Podman adds: read-only here."""
@@ -131,14 +135,8 @@ def _mounts(
         if found != mode:
             yield Difference(item=f"mounts.{target}", wanted=mode, told=found)
     for point, each in told.items():
-        if point in modes or point == _TMP:
-            continue
-        if each.get("mode") == "ro" and (point in (*_ENGINES_OWN, *_COVERED) or _is_the_systems(point, kind)):
-            continue
-        # Kernel file systems are writable by their kind; there a file's own mode, and the acts below, decide.
-        if _below(point, _KERNEL) or (point in _ENGINES_OWN and kind == "docker"):
-            continue
-        yield Difference(item=f"mounts.{point}", wanted=None, told=each.get("mode"))
+        if point not in modes and point != _TMP and not _of_the_system(point, each, kind):
+            yield Difference(item=f"mounts.{point}", wanted=None, told=each.get("mode"))
     if (root := told.get("/", {}).get("mode")) != "ro":
         yield Difference(item="mounts./", wanted="ro", told=root)
     tmp = told.get(_TMP, {})
@@ -164,10 +162,15 @@ def _other_files(told: Mapping[str, Mapping[str, Any]], files: Mapping[str, list
             yield Difference(item=f"mounts.{target}.file", wanted=file, told=found)
 
 
-def _is_the_systems(point: str, kind: str) -> bool:
-    if point in ("/", "/bailiwick"):
-        return True
-    return kind == "bubblewrap" and point in ("/usr", "/lib", "/lib64", "/bin", "/etc", "/bailiwick")
+def _of_the_system(point: str, told: Mapping[str, Any], kind: str) -> bool:
+    """Whether what is mounted at ``point`` belongs to the engine, the image or the kernel."""
+    if _below(point, _KERNEL):
+        # Writable by their kind; there a file's own mode, and the acts that are tried, decide.
+        return told.get("type") in _KERNEL_TYPES
+    if point in _ENGINES_OWN:
+        return kind == "docker" or told.get("mode") == "ro"
+    image = ("/", "/bailiwick", *(_BUBBLEWRAPS if kind == "bubblewrap" else ()))
+    return told.get("mode") == "ro" and (point in image or point in _COVERED)
 
 
 def _below(point: str, folders: tuple[str, ...]) -> bool:

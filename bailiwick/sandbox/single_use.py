@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from threading import Event
-from typing import Any
 
 from bailiwick.errors import SandboxError, SandboxFailed
 from bailiwick.sandbox.conversation import NotHandedOver, ask
@@ -147,7 +145,7 @@ class SingleUse:
         if call.given_up.is_set():
             return Result(cause="killed")
         events: tuple[EgressEvent, ...] = ()
-        sent, sent_ns = time.time(), time.monotonic_ns()
+        sent = time.time()
         if ready.door is not None:
             ready.door.begin()
         try:
@@ -170,7 +168,7 @@ class SingleUse:
             evidence=ready.evidence,
             waited=waited,
             start_ms=(begun - call.asked) * 1000,
-            spans=(*result.spans, *_egress_spans(events, sent_ns)),
+            egress=events,
         )
 
 
@@ -182,26 +180,3 @@ def _killed_by_somebody(result: Result) -> bool:
     """Whether the container, or the tool's process in it, got a SIGKILL that the runner did not send."""
     by_signal = result.cause == "signal" and result.failure is not None and result.failure.type == "SIGKILL"
     return by_signal or result.cause == "killed"
-
-
-def _egress_spans(events: tuple[EgressEvent, ...], began_ns: int) -> Iterator[Mapping[str, Any]]:
-    """Connections as spans, beside those that the tool opened; a denied one has an error."""
-    for event in events:
-        told: dict[str, Any] = {
-            "host": event.host,
-            "port": event.port,
-            "decision": event.decision,
-            "reason": event.reason,
-            "address": event.address,
-            "method": event.method,
-            "path": event.path,
-            "sent_bytes": event.sent,
-            "received_bytes": event.received,
-        }
-        yield {
-            "name": f"egress {event.host}:{event.port}",
-            "start_ns": event.start_ns - began_ns,
-            "end_ns": event.end_ns - began_ns,
-            "attributes": {key: value for key, value in told.items() if value not in ("", None)},
-            "error": "" if event.decision == "allowed" else "EgressDenied",
-        }

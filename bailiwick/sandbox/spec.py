@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from bailiwick.sandbox.egress.endpoint import Endpoint
+from bailiwick.sandbox.egress import EgressEvent, Endpoint
 
 __all__ = ["ExitCause", "Mount", "OutputFile", "Request", "Result", "Sandbox", "Spec", "ToolFailure"]
 
@@ -126,6 +126,8 @@ class Result:
     files: tuple[OutputFile, ...] = ()
     files_left_out: tuple[str, ...] = ()
     """What lay in the output folder and was not taken, each with the reason."""
+    egress: tuple[EgressEvent, ...] = ()
+    """Connections that the call made or was denied, as the proxy on the host saw them."""
     spans: tuple[Mapping[str, Any], ...] = ()
     """Spans the tool opened: ``{name, start_ns, end_ns, attributes, error}``, times relative to the call's start."""
 

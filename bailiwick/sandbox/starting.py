@@ -84,13 +84,11 @@ class Engine(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Ready:
-    """A proven container that waits for its call. ``loaded``: its tool is imported, and a process waits."""
+    """A proven container that waits for its call."""
 
     container: Container
     spec: Spec
-    file: str
     evidence: str
-    loaded: bool
     door: Door | None
     stamp: Stamp
     since: float
@@ -172,16 +170,15 @@ class Starter:
         seen = {**hello.report, "limits": {**hello.report.get("limits", {}), **container.limits()}}
         attest(spec, self._engine.kind, hello.spec, seen, own, files)
         digest = keep_evidence(spec, kind=self._engine.kind, image=container.image_digest, report=seen)
-        loaded = bool(file) and load(container.channel, file, rlimits=container.rlimits, within=_LOAD_WITHIN)
-        if file and not container.channel.silent():
-            raise SandboxFailed("the container ended while its tool was loaded")
+        if file:  # one that cannot be imported yet is imported in the call, which then tells why it cannot
+            load(container.channel, file, rlimits=container.rlimits, within=_LOAD_WITHIN)
+            if not container.channel.silent():
+                raise SandboxFailed("the container ended while its tool was loaded")
         now = time.monotonic()
         return Ready(
             container=container,
             spec=spec,
-            file=file,
             evidence=digest,
-            loaded=loaded,
             door=door,
             stamp=stamp,
             since=now,

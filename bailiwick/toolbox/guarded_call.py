@@ -32,7 +32,7 @@ from bailiwick.toolbox.outcomes import decided, denied, kept, ran, rejected, tol
 from bailiwick.toolbox.output_files import keep_files
 from bailiwick.toolbox.record import CallRecord
 from bailiwick.toolbox.reply import reply
-from bailiwick.tracing import ErrorPath, ErrorWatch, Span, add_inside_spans, current_traceparent, span
+from bailiwick.tracing import ErrorPath, ErrorWatch, Span, add_egress_spans, add_inside_spans, current_traceparent, span
 from bailiwick.tracing import conventions as words
 
 __all__ = ["CallSite", "GuardedCall", "RegisteredTool"]
@@ -287,6 +287,7 @@ class GuardedCall:
         with span("sandbox.run", "CHAIN") as opened:
             result = await self._in_time(tool, replace(request, traceparent=current_traceparent()))
             opened.set(words.sandbox_run(result))
+            add_egress_spans(opened, result.egress)
             add_inside_spans(opened, result.spans)
             if result.cause != "ok":
                 opened.fail(result.failure.type if result.failure else result.cause, why_failed(result))

@@ -2,6 +2,7 @@
 
 from bailiwick.tracing.configure import Tracing, configure
 from bailiwick.tracing.diagnosis import diagnose_phoenix
+from bailiwick.tracing.egress_spans import add_egress_spans
 from bailiwick.tracing.error_path import ErrorPath
 from bailiwick.tracing.error_store import ErrorStore, KnownPath
 from bailiwick.tracing.error_watch import ErrorWatch, Sighting
@@ -20,6 +21,7 @@ __all__ = [
     "Sighting",
     "Span",
     "Tracing",
+    "add_egress_spans",
     "add_inside_spans",
     "configure",
     "current_traceparent",

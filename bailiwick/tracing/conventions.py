@@ -85,6 +85,33 @@ class SandboxResult(Protocol):
     def stderr(self) -> str: ...
 
 
+class Connection(Protocol):
+    """What is told of a connection through the proxy: ``bailiwick.sandbox.EgressEvent``, seen from below."""
+
+    @property
+    def host(self) -> str: ...
+    @property
+    def port(self) -> int: ...
+    @property
+    def decision(self) -> str: ...
+    @property
+    def reason(self) -> str: ...
+    @property
+    def address(self) -> str: ...
+    @property
+    def sent(self) -> int: ...
+    @property
+    def received(self) -> int: ...
+    @property
+    def start_ns(self) -> int: ...
+    @property
+    def end_ns(self) -> int: ...
+    @property
+    def method(self) -> str: ...
+    @property
+    def path(self) -> str: ...
+
+
 def turn(agent: str, thread: str, user_id: Any, question: str) -> dict[str, Any]:
     """The span of a turn. An empty ``question`` is a turn that was resumed; ``user_id`` None: nobody was named."""
     return {
@@ -190,6 +217,22 @@ def sandbox_run(result: SandboxResult) -> dict[str, Any]:
         "bailiwick.sandbox.peak_rss_bytes": result.peak_rss_bytes,
         "bailiwick.sandbox.stdout": bounded(result.stdout, CONTENT) or None,
         "bailiwick.sandbox.stderr": bounded(result.stderr, CONTENT) or None,
+    }
+
+
+def egress(connection: Connection) -> dict[str, Any]:
+    """A connection out of a sandbox, as the proxy decided and counted it."""
+    return {
+        SpanAttributes.OPENINFERENCE_SPAN_KIND: "CHAIN",
+        "server.address": bounded(connection.host, IDENTIFIER),
+        "server.port": connection.port,
+        "network.peer.address": connection.address or None,
+        "http.request.method": connection.method or None,
+        "url.path": bounded(connection.path, IDENTIFIER) or None,
+        "bailiwick.egress.decision": connection.decision,
+        "bailiwick.egress.reason": bounded(connection.reason, CONTENT) or None,
+        "bailiwick.egress.sent_bytes": connection.sent,
+        "bailiwick.egress.received_bytes": connection.received,
     }
 
 

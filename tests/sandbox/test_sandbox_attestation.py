@@ -131,6 +131,9 @@ def test_a_mount_nobody_asked_for_and_a_folder_that_can_be_written_are_named(eng
     more = {**report["mounts"], "/host": {"type": "ext4", "mode": "ro", "flags": []}}
     with pytest.raises(AttestationFailed, match=r"mounts\./host"):
         attest(spec, engine.kind, told, {**report, "mounts": more})
+    hidden = {**report["mounts"], "/dev/host": {"type": "ext4", "mode": "rw", "flags": []}}
+    with pytest.raises(AttestationFailed, match=r"mounts\./dev/host"):
+        attest(spec, engine.kind, told, {**report, "mounts": hidden})
     opened = {**report["mounts"], "/work/shared": {**report["mounts"]["/work/shared"], "mode": "rw"}}
     with pytest.raises(AttestationFailed, match=r"mounts\./work/shared is 'rw'"):
         attest(spec, engine.kind, told, {**report, "mounts": opened})

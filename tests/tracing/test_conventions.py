@@ -9,10 +9,13 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from syrupy.assertion import SnapshotAssertion
 
 from bailiwick import tracing
-from bailiwick.sandbox import Result
-from bailiwick.tracing import add_inside_spans, span
+from bailiwick.sandbox import EgressEvent, Result
+from bailiwick.tracing import add_egress_spans, add_inside_spans, span
 from bailiwick.tracing import conventions as words
 
+DENIED = EgressEvent(
+    host="other.example", port=443, decision="denied", reason="the policy does not name it", start_ns=1, end_ns=2
+)
 CALL = {"name": "lookup_order", "args": {"order_id": "ORD-000001"}, "id": "call-1", "type": "tool_call"}
 
 
@@ -36,6 +39,7 @@ def test_the_words_of_every_span(snapshot: SnapshotAssertion) -> None:
             "deny", "small", "no order was looked up", "policies/refund_order.yaml:9", "sha256:ab", "after"
         ),
         "sandbox_run": words.sandbox_run(Result(cause="timeout", sandbox="docker", start_ms=1.5, wall_ms=5000.0)),
+        "egress": words.egress(DENIED),
         "retrieval": words.retrieval([passage], "keyword-only", ["the vector index is slow"], 1.25, query="parcel"),
     } == snapshot
 
@@ -88,6 +92,20 @@ def test_what_a_container_says_of_itself_is_held_within_its_run() -> None:
     assert attributes["inside.rows"] == 3
     assert len(str(attributes["inside.long"])) < 1100
     assert parse.status.description == "ValueError"
+
+
+def test_a_denied_connection_is_an_error_that_no_tool_can_crowd_out_or_pass_off() -> None:
+    kept = InMemorySpanExporter()
+    lie = {"bailiwick.egress.decision": "allowed"}
+    claims = [{"name": "egress other.example:443", "start_ns": 0, "end_ns": 1, "attributes": lie} for _ in range(100)]
+    with tracing.configure(endpoint=None, project="egress", also=kept), span("sandbox.run", "CHAIN") as opened:
+        add_egress_spans(opened, [DENIED])
+        add_inside_spans(opened, claims)
+    seen = [one for one in kept.get_finished_spans() if "bailiwick.egress.decision" in (one.attributes or {})]
+    (denied,) = seen  # what a tool says is under inside.
+    assert (denied.attributes or {})["bailiwick.egress.decision"] == "denied"
+    assert (denied.attributes or {})["error.type"] == "EgressDenied"
+    assert denied.status.description == "the policy does not name it"
 
 
 def test_without_a_place_for_spans_a_turn_costs_nothing_and_goes_on() -> None:
