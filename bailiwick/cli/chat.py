@@ -50,6 +50,7 @@ async def _chat(root: Path, agent: str, thread: str, *, user: str | None, roles:
     progress = Console(stderr=True, style="dim")
     async with Project.open(root, sandbox=sandbox, on_progress=progress.print) as opened:
         live = opened.agent(agent)
+        opened.toolbox.prepare()
         console.print(f"{agent} ({live.model}); an empty line ends it. Thread {thread}", style="dim")
         await converse(console, opened, live, thread=thread, session=Session(user_id=user), roles=roles)
         await asyncio.to_thread(opened.tracing.flush, 3.0)
