@@ -6,7 +6,6 @@ that pipe as well, which gains it nothing: the runner takes from it only what a 
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import gc
 import importlib.util
@@ -151,6 +150,8 @@ def _call(call: Mapping[str, Any], module: ModuleType | None) -> dict[str, Any]:
         function = _function(module or _load(call["file"]), call["function"])
         value = function(**coerce_arguments(function, call["args"]))
         if inspect.iscoroutine(value):
+            import asyncio  # here, since it is two thirds of what a container imports, and most tools do not need it
+
             value = asyncio.run(value)
     except BaseException as error:
         return {"failure": _failure(error)}
