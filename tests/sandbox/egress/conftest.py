@@ -71,7 +71,8 @@ class Container:
     def ask(self, text: str | bytes) -> Answer:
         """Send it and read to the end."""
         with self.connect() as sock:
-            sock.sendall(text.encode() if isinstance(text, str) else text)
+            with contextlib.suppress(BrokenPipeError):  # it may have answered, and closed, before it was asked
+                sock.sendall(text.encode() if isinstance(text, str) else text)
             return Answer(raw=read_all(sock))
 
     def get(self, url: str, *, method: str = "GET", headers: str = "", body: str = "") -> Answer:
