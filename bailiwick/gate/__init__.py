@@ -2,6 +2,22 @@
 
 from bailiwick.gate.decide import decide
 from bailiwick.gate.inline_tests import check_tests
+from bailiwick.gate.origins import NOWHERE, Origins, Source, leaves, result_sources
 from bailiwick.gate.verdict import Allow, Ask, Call, Context, Deny, PastCall, Verdict
 
-__all__ = ["Allow", "Ask", "Call", "Context", "Deny", "PastCall", "Verdict", "check_tests", "decide"]
+__all__ = [
+    "NOWHERE",
+    "Allow",
+    "Ask",
+    "Call",
+    "Context",
+    "Deny",
+    "Origins",
+    "PastCall",
+    "Source",
+    "Verdict",
+    "check_tests",
+    "decide",
+    "leaves",
+    "result_sources",
+]

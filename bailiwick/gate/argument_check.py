@@ -11,7 +11,7 @@ from typing import Any
 from bailiwick.gate.json_value import equal, number, shown
 from bailiwick.policy import ArgRule
 
-__all__ = ["ABSENT", "ArgumentCheck", "compile_argument"]
+__all__ = ["ABSENT", "ArgumentCheck", "compile_argument", "unset"]
 
 ABSENT = object()
 """In place of the value of an argument that was not sent."""
@@ -55,8 +55,8 @@ class ArgumentCheck:
             case "enum":
                 return f"{shown(value)} is none of {len(rule.enum or ())} allowed values"
             case "equals" if isinstance(rule.equals, str) and rule.equals.startswith(_REFERENCE):
-                unset = _unset(session.get(rule.equals.removeprefix(_REFERENCE)))
-                return f"{rule.equals} is not set" if unset else f"{shown(value)} is not {rule.equals}"
+                missing = unset(session.get(rule.equals.removeprefix(_REFERENCE)))
+                return f"{rule.equals} is not set" if missing else f"{shown(value)} is not {rule.equals}"
             case "equals":
                 return f"{shown(value)} is not {shown(rule.equals)}"
             case "max_length":
@@ -125,12 +125,13 @@ def _equals(wanted: str | int | float | bool) -> _Test:
 
     def is_session_value(value: Any, session: Session) -> bool:
         bound = session.get(name)
-        return not _unset(bound) and equal(value, bound)
+        return not unset(bound) and equal(value, bound)
 
     return is_session_value
 
 
-def _unset(bound: Any) -> bool:
+def unset(bound: Any) -> bool:
+    """Whether a value of the session is none."""
     # An application that binds an empty user id has bound nobody, and nobody equals no one.
     return bound is None or bound == ""
 

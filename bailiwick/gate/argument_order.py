@@ -34,6 +34,8 @@ def within(inner: ArgRule, outer: ArgRule) -> bool:
     """Whether ``outer`` provably takes whatever ``inner`` takes, its absence included."""
     if inner.optional and not outer.optional:
         return False
+    if not _origins_within(inner, outer):
+        return False
     if _written(inner) == _written(outer):
         return True
     same_session = _session(inner) is not None and _session(inner) == _session(outer)
@@ -70,11 +72,13 @@ def deny_within(inner: ArgRule, outer: ArgRule) -> bool:
     """``within`` for arguments of two deny rules, which also apply to values that they could not try."""
     if inner.optional and not outer.optional:
         return False
+    if not _origins_within(inner, outer):
+        return False
     if _written(inner) == _written(outer):
         return True
     mine, others = compile_argument(inner), compile_argument(outer)
     if not others.tests:
-        return True
+        return True  # where the value comes from was compared above
     alike = all(
         _written(inner)[key] == _written(outer)[key] for key in ("type", "regex", "max_length", "equals")
     )  # what is not tried is then the same for both
@@ -190,6 +194,14 @@ def _bounded(arg: ArgRule) -> bool:
     return any(bound is not None for bound in (arg.gt, arg.ge, arg.lt, arg.le))
 
 
+def _origins_within(inner: ArgRule, outer: ArgRule) -> bool:
+    """Whether ``outer`` takes a value from wherever ``inner`` takes one."""
+    for mine, others in ((inner.accepted, outer.accepted), (inner.accepted_links, outer.accepted_links)):
+        if others is not None and (mine is None or not mine <= others):
+            return False
+    return set(outer.without) <= set(inner.without)
+
+
 def _short_enough(inner: ArgRule, outer: ArgRule) -> bool:
     """Whether no text, list or object that ``inner`` takes is too long for ``outer``."""
     most = outer.max_length if outer.max_length is not None else MAX_MATCHED if outer.regex is not None else None
@@ -209,4 +221,6 @@ def _without_equals(arg: ArgRule) -> ArgRule:
 
 def _written(arg: ArgRule) -> dict[str, Any]:
     # Through text: in Python 1 and true are equal, and in a policy they are not.
-    return {key: repr(value) for key, value in arg.model_dump(exclude={"optional"}).items()}
+    # Origins are no part of it: they are compared as sets.
+    written = arg.model_dump(exclude={"optional", "origins", "links", "without"})
+    return {key: repr(value) for key, value in written.items()}

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from bailiwick.gate.argument_check import ABSENT, ArgumentCheck, compile_argument
-from bailiwick.gate.json_value import equal
+from bailiwick.gate.addresses import addresses
+from bailiwick.gate.argument_check import ABSENT, ArgumentCheck, compile_argument, unset
+from bailiwick.gate.json_value import equal, number
 from bailiwick.gate.verdict import Call, Context
-from bailiwick.policy import LoadedPolicy, Policy, Preceding, Rule
+from bailiwick.policy import LoadedPolicy, Policy, Preceding, RateLimit, Rule, Used
 
 __all__ = ["CompiledPolicy", "CompiledRule", "Failure", "agents_of", "compiled"]
+
+_ZERO = Decimal(0)
+_NOTHING = Used()
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +26,16 @@ class Failure:
 
     key: str
     kind: str
-    """``agents``, ``unnamed``, ``after``, or the constraint of the argument: ``absent``, ``type``, ``regex``, ..."""
+    """``agents``, ``unnamed``, ``after``, ``limits``, ``from``, ``links``, ``without``, or the constraint of the argument: ``absent``, ``type``, ``regex``, ..."""
     name: str = ""
     """The argument, or the tool that had to come before."""
     unsure: bool = False
     """Whether the condition could not be tried rather than failed."""
+
+    @property
+    def asks(self) -> bool:
+        """Whether it is about where a value comes from, which is for a person to judge and no reason to deny."""
+        return self.kind in ("from", "links", "without")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +48,18 @@ class CompiledRule:
     where: str
     agents: frozenset[str] | None
     args: Mapping[str, ArgumentCheck]
+    origins: Mapping[str, frozenset[str]]
+    """Of arguments that must come from somewhere: from where."""
+    links: Mapping[str, frozenset[str]]
+    """Of arguments whose addresses must come from somewhere: from where."""
+    without: Mapping[str, frozenset[str]]
+    """Of arguments that must not carry some results: the labels of those."""
 
     def failures(self, call: Call, context: Context) -> Iterator[Failure]:
-        """What keeps the call from matching, in the order agents, arguments, what came before. Nothing: it matches."""
+        """What keeps the call from matching: agents, arguments, what came before, limits, origins. Nothing: it matches.
+
+        Origins come last, since they alone make a question of what would be allowed.
+        """
         if self.agents is not None and call.agent not in self.agents:
             yield Failure("agents", "agents")
         given = call.args
@@ -56,12 +75,45 @@ class CompiledRule:
         for n, preceding in enumerate(self.rule.after):
             if not _came_before(preceding, call, context):
                 yield Failure(f"after.{n}", "after", preceding.tool)
+        for n, limit in enumerate(self.rule.limits):
+            if _used_up(self.rule.id, n, limit, call, context):
+                yield Failure(f"limits.{n}", "limits", limit.sum or "")
+        if self.traces:
+            yield from self._of_origins(call, context)
+
+    def _of_origins(self, call: Call, context: Context) -> Iterator[Failure]:
+        for name, accepted in self.origins.items():
+            value = call.args.get(name)
+            if self.rule.decision == "deny":
+                held = context.origins.stems_from(value, accepted)
+            else:
+                held = context.origins.foreign(value, accepted) is None
+            if not held:
+                yield Failure(f"args.{name}.from", "from", name)
+        for name, accepted in self.links.items():
+            if context.origins.foreign(addresses(call.args.get(name)), accepted) is not None:
+                yield Failure(f"args.{name}.links", "links", name)
+        for name, labels in self.without.items():
+            if context.origins.carried(call.args.get(name), labels) is not None:
+                yield Failure(f"args.{name}.without", "without", name)
+
+    @property
+    def traces(self) -> bool:
+        """Whether it asks where any value comes from."""
+        return bool(self.origins or self.links or self.without)
 
     def matches(self, call: Call, context: Context) -> bool:
         """Whether the rule applies. A deny rule also applies where a condition of it could not be tried."""
         if self.rule.decision == "deny":
             return all(failure.unsure for failure in self.failures(call, context))
         return next(self.failures(call, context), None) is None
+
+    def but_for_origins(self, call: Call, context: Context) -> list[Failure]:
+        """What is wrong with where values come from, when nothing else is; empty when it matches, or fails otherwise."""
+        if not self.traces:
+            return []
+        failures = list(self.failures(call, context))
+        return failures if all(failure.asks for failure in failures) else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +158,21 @@ def _compile_rule(loaded: LoadedPolicy, n: int, rule: Rule) -> CompiledRule:
         where=loaded.where(f"rules.{n}"),
         agents=agents_of(rule),
         args={name: compile_argument(arg) for name, arg in rule.args.items()},
+        origins={name: arg.accepted for name, arg in rule.args.items() if arg.accepted is not None},
+        links={name: arg.accepted_links for name, arg in rule.args.items() if arg.accepted_links is not None},
+        without={name: frozenset(arg.without) for name, arg in rule.args.items() if arg.without},
     )
+
+
+def _used_up(rule: str, n: int, limit: RateLimit, call: Call, context: Context) -> bool:
+    """Whether this call would go beyond ``limit``, or nobody can say: of a limit per user where no user is bound."""
+    if limit.per == "user" and unset(context.session.get("user_id")):
+        return True
+    used = context.used.get((rule, n), _NOTHING)
+    if limit.calls is not None:
+        return used.calls + 1 > limit.calls
+    value = number(call.args.get(limit.sum or ""))
+    return value is None or limit.le is None or used.sum + max(value, _ZERO) > limit.le
 
 
 def _came_before(preceding: Preceding, call: Call, context: Context) -> bool:

@@ -5,13 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
-from bailiwick.gate.argument_check import ABSENT
+from bailiwick.gate.addresses import addresses
+from bailiwick.gate.argument_check import ABSENT, unset
 from bailiwick.gate.compiled import CompiledRule, Failure
 from bailiwick.gate.json_value import number, shown
-from bailiwick.gate.verdict import Call, Context, Deny
-from bailiwick.policy import LoadedPolicy
+from bailiwick.gate.verdict import Ask, Call, Context, Deny
+from bailiwick.policy import LoadedPolicy, Used
 
-__all__ = ["denied_by_default", "denied_by_rule", "why_not_met"]
+__all__ = ["CUSTOMER", "asked_for_origins", "denied_by_default", "denied_by_rule", "why_not_met"]
+
+CUSTOMER = {
+    "ask": "A person has to agree to this first.",
+    "deny": "This cannot be done here.",
+}
+"""What the person for whom a call is made is told where there is nothing more to say."""
 
 
 def denied_by_default(rules: Iterable[CompiledRule], loaded: LoadedPolicy, call: Call, context: Context) -> Deny:
@@ -26,6 +33,7 @@ def denied_by_default(rules: Iterable[CompiledRule], loaded: LoadedPolicy, call:
             key="rules",
             where=loaded.where("rules"),
             advice="This tool may not be used here. Do not call it again.",
+            customer=CUSTOMER["deny"],
         )
     rule, failures = min(tried, key=lambda each: _distance(each[0], each[1], call))
     first = failures[0]
@@ -36,6 +44,7 @@ def denied_by_default(rules: Iterable[CompiledRule], loaded: LoadedPolicy, call:
         key=first.key,
         where=loaded.where(f"{rule.place}.{first.key}"),
         advice=_advice(rule, first),
+        customer=_for_customer(first),
     )
 
 
@@ -47,6 +56,22 @@ def denied_by_rule(rule: CompiledRule) -> Deny:
         key="decision",
         where=rule.where,
         advice="This call is not permitted. Do not try it again, however changed; say that it cannot be done.",
+        customer=CUSTOMER["deny"],
+    )
+
+
+def asked_for_origins(
+    rule: CompiledRule, failures: Sequence[Failure], loaded: LoadedPolicy, call: Call, context: Context
+) -> Ask:
+    """Nothing but where values come from keeps ``rule`` from matching: a person judges."""
+    why = "; ".join(why_not_met(rule, failure, call, context) for failure in failures)
+    return Ask(
+        rule=rule.rule.id,
+        reason=f"{why}; {rule.rule.reason}",
+        where=loaded.where(f"{rule.place}.{failures[0].key}"),
+        approval=rule.rule.approval,
+        key=failures[0].key,
+        customer="A person has to agree to this first, since not all of it came from you.",
     )
 
 
@@ -71,9 +96,57 @@ def why_not_met(rule: CompiledRule, failure: Failure, call: Call, context: Conte
             what = "successful" if wanted.ok else "failed"
             same = f" with the same {' and '.join(wanted.same)}" if wanted.same else ""
             return f"{failure.key}: no {what} call of {wanted.tool}{same} came before"
+        case "limits":
+            return f"{failure.key}: {_limit_reached(rule, failure, call, context)}"
+        case "from":
+            value = call.args.get(failure.name)
+            accepted = rule.origins[failure.name]
+            if rule.rule.decision == "deny":
+                return f"{failure.key}: {shown(value)} comes from none of {_listed(accepted)}"
+            strange = context.origins.foreign(value, accepted)
+            found = " and ".join(context.origins.labels(strange))
+            return f"{failure.key}: {shown(strange)} comes from {found}, not from {_listed(accepted)}"
+        case "links":
+            accepted = rule.links[failure.name]
+            strange = context.origins.foreign(addresses(call.args.get(failure.name)), accepted)
+            found = " and ".join(context.origins.labels(strange))
+            return f"{failure.key}: {shown(strange)} in it comes from {found}, not from {_listed(accepted)}"
+        case "without":
+            label = context.origins.carried(call.args.get(failure.name), rule.without[failure.name])
+            return f"{failure.key}: {shown(call.args.get(failure.name))} holds something labelled {label}"
         case _:
             value = call.args.get(failure.name, ABSENT)
             return f"{failure.key}: {rule.args[failure.name].explain(failure.kind, value, context.session)}"
+
+
+def _limit_reached(rule: CompiledRule, failure: Failure, call: Call, context: Context) -> str:
+    n = int(failure.key.rpartition(".")[2])
+    limit = rule.rule.limits[n]
+    if limit.per == "user" and unset(context.session.get("user_id")):
+        return "$session.user_id is not set, so nobody's calls can be counted"
+    used = context.used.get((rule.rule.id, n), Used())
+    within = f" within {limit.window.total_seconds():g}s" if limit.window is not None else ""
+    per = "in all" if limit.per == "all" else f"per {limit.per}"
+    if limit.calls is not None:
+        return f"{used.calls} of {limit.calls} calls {per}{within} are used up"
+    return (
+        f"{limit.sum} would come to {used.sum} and {shown(call.args.get(limit.sum or ''))} {per}{within}, "
+        f"which is more than {limit.le}"
+    )
+
+
+def _listed(origins: Iterable[str]) -> str:
+    return " or ".join(sorted(origins))
+
+
+def _for_customer(failure: Failure) -> str:
+    match failure.kind:
+        case "limits":
+            return "This has been done as often, or for as much, as may be done for now."
+        case "after":
+            return "Something else has to be looked at before this can be done."
+        case _:
+            return CUSTOMER["deny"]
 
 
 def _advice(rule: CompiledRule, failure: Failure) -> str:
@@ -92,6 +165,11 @@ def _advice(rule: CompiledRule, failure: Failure) -> str:
                 return "This call is not permitted at this point."
             same = f" with the same {' and '.join(wanted.same)}" if wanted.same else ""
             return f"Call {wanted.tool}{same} first, and this again only when it succeeded."
+        case "limits":
+            return (
+                "This has been done as often, or for as much, as is permitted for now. Do not try it again, nor in "
+                "smaller parts; say so."
+            )
         case "type" | "regex":
             return (
                 f"The argument {name!r} does not have the form it must have. Ask for the right value, do not guess it."

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from bailiwick.errors import PolicyError
 from bailiwick.gate.decide import decide
+from bailiwick.gate.origins import Origins, Source, leaves, result_sources
 from bailiwick.gate.verdict import Allow, Call, Context, PastCall, Verdict
 from bailiwick.policy import InlineTest, LoadedPolicy
 
@@ -50,8 +51,23 @@ def _problem(loaded: LoadedPolicy, n: int, test: InlineTest, verdict: Verdict) -
 
 def _run(test: InlineTest, loaded: LoadedPolicy) -> Verdict:
     past = tuple(PastCall(tool=each.tool, args=each.args, ok=each.ok) for each in test.after)
-    context = Context(session=test.session, past=past, untrusted=("a test",) if test.untrusted else ())
+    context = Context(
+        session=test.session,
+        past=past,
+        untrusted=("a test",) if test.untrusted else (),
+        origins=Origins(_sources(test)),
+        used={(rule.id, n): test.used for rule in loaded.policy.rules for n in range(len(rule.limits))},
+    )
     return decide(Call(id="test", tool=loaded.policy.tool, agent=test.agent, args=test.args), loaded, context)
+
+
+def _sources(test: InlineTest) -> Iterator[Source]:
+    if test.user:
+        yield Source(label="user", values=(test.user,))
+    if test.session:
+        yield Source(label="operator", values=tuple(leaves(test.session)))
+    for each in test.after:
+        yield from result_sources(each.tool, each.result, trust=each.trust)
 
 
 def _is_because(because: str, verdict: Verdict) -> bool:

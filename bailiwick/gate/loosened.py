@@ -17,7 +17,7 @@ from typing import Literal
 
 from bailiwick.gate.decide import decide
 from bailiwick.gate.json_value import shown
-from bailiwick.gate.rule_order import pieces, rule_within, rules_apart
+from bailiwick.gate.rule_order import pieces, rule_within, rules_apart, wherever_from
 from bailiwick.gate.samples import sample_calls
 from bailiwick.gate.verdict import Ask, Call, Context, Verdict
 from bailiwick.policy import Approval, LoadedPolicy, Policy, Rule
@@ -47,12 +47,22 @@ def loosened(old: LoadedPolicy, new: LoadedPolicy) -> list[Loosened]:
 
 def _opening(old: LoadedPolicy, new: LoadedPolicy) -> Iterator[Loosened]:
     before, after = old.policy, new.policy
+    denied, asked = _of(after, "deny"), _of(after, "ask")
+    asking_before = list(map(wherever_from, _opens(before)))
     for rule in _opens(after):
-        covering = _of(before, "allow") if rule.decision == "allow" else _opens(before)
         # What a stricter new rule takes as a whole, this one never decides; that one is looked at by itself.
-        covering += _of(after, "deny") + (_of(after, "ask") if rule.decision == "allow" else [])
+        match rule.decision:
+            case "allow":
+                ways = [(rule, [*_of(before, "allow"), *denied, *asked])]
+                if _traces(rule):  # and what it asks about, which is the same values from elsewhere
+                    ways.append((wherever_from(rule), [*asking_before, *denied, *asked]))
+            case _:
+                ways = [(rule, [*asking_before, *denied])]
         open_pieces = [
-            piece for piece in pieces(rule, covering) if not any(rule_within(piece, other) for other in covering)
+            piece
+            for part, covering in ways
+            for piece in pieces(part, covering)
+            if not any(rule_within(piece, other) for other in covering)
         ]
         if open_pieces:
             yield _seen(old, new, Loosened(key=f"rules.{rule.id}", why="opens"), open_pieces)
@@ -66,6 +76,7 @@ def _falling_through(old: LoadedPolicy, new: LoadedPolicy) -> Iterator[Loosened]
                 why, stricter, opens = "no longer denies", _of(after, "deny"), _opens(after)
                 parts = [gone]
             case "ask":
+                gone = wherever_from(gone)
                 why, stricter, opens = "no longer asks", _of(after, "deny") + _of(after, "ask"), _of(after, "allow")
                 parts = pieces(gone, stricter)
             case _:
@@ -107,8 +118,15 @@ def _approvals(old: LoadedPolicy, new: LoadedPolicy) -> Iterator[Loosened]:
 
 
 def _asking(policy: Policy) -> list[Rule]:
-    """Rules that can ask, in the order in which they are tried."""
-    return _of(policy, "ask") + (_of(policy, "allow") if policy.on_untrusted == "ask" else [])
+    """Rules that can ask, in the order in which they are tried, as what they can ask about."""
+    allowing = [
+        rule for rule in policy.rules if rule.decision == "allow" and (policy.on_untrusted == "ask" or _traces(rule))
+    ]
+    return _of(policy, "ask") + [wherever_from(rule) for rule in allowing]
+
+
+def _traces(rule: Rule) -> bool:
+    return any(arg.accepted is not None or arg.accepted_links is not None or arg.without for arg in rule.args.values())
 
 
 def _looser(now: Approval, before: Approval) -> bool:
@@ -117,11 +135,13 @@ def _looser(now: Approval, before: Approval) -> bool:
 
 
 def _of(policy: Policy, decision: str) -> list[Rule]:
-    return [rule for rule in policy.rules if rule.decision == decision]
+    rules = [rule for rule in policy.rules if rule.decision == decision]
+    # A question is asked wherever a value comes from.
+    return [wherever_from(rule) for rule in rules] if decision == "ask" else rules
 
 
 def _opens(policy: Policy) -> list[Rule]:
-    return [rule for rule in policy.rules if rule.decision != "deny"]
+    return [wherever_from(rule) if rule.decision == "ask" else rule for rule in policy.rules if rule.decision != "deny"]
 
 
 def _seen(
@@ -141,6 +161,8 @@ def _told(call: Call, context: Context, before: Verdict, after: Verdict) -> str:
     args = ", ".join(f"{name}={shown(value)}" for name, value in call.args.items())
     with_ = [f"{name} = {shown(value)}" for name, value in context.session.items()]
     with_ += [f"after {_which(past.ok)} {past.tool}" for past in context.past]
+    with_ += [f"with values from {source.label}" for source in context.origins.sources]
+    with_ += [f"after {used.calls} calls" for used in list(context.used.values())[:1] if used.calls]
     with_ += ["having read untrusted content"] if context.untrusted else []
     circumstances = f" ({', '.join(with_)})" if with_ else ""
     was, is_now = _outcome(before), _outcome(after)

@@ -8,9 +8,9 @@ from decimal import Decimal
 
 from bailiwick.gate.argument_order import Interval, apart, deny_within, interval, values_of, within
 from bailiwick.gate.compiled import agents_of
-from bailiwick.policy import ArgRule, Preceding, Rule
+from bailiwick.policy import ArgRule, Preceding, RateLimit, Rule
 
-__all__ = ["pieces", "rule_within", "rules_apart"]
+__all__ = ["pieces", "rule_within", "rules_apart", "wherever_from"]
 
 _MANY = 256
 
@@ -40,7 +40,19 @@ def rule_within(inner: Rule, outer: Rule) -> bool:
             held = arg.optional
         if not held:
             return False
-    return all(any(_demands(own, wanted) for own in inner.after) for wanted in outer.after)
+    if not all(any(_demands(own, wanted) for own in inner.after) for wanted in outer.after):
+        return False
+    # Each rule counts the calls that it let through itself, so only the same rule's limits can be compared.
+    same = inner.id == outer.id
+    return all(same and any(_keeps(own, wanted) for own in inner.limits) for wanted in outer.limits)
+
+
+def wherever_from(rule: Rule) -> Rule:
+    """``rule`` as if it took values from anywhere: what it asks about when it does not allow it."""
+    args = {
+        name: arg.model_copy(update={"origins": None, "links": None, "without": ()}) for name, arg in rule.args.items()
+    }
+    return rule.model_copy(update={"args": args})
 
 
 def rules_apart(one: Rule, other: Rule) -> bool:
@@ -126,3 +138,14 @@ def _agents_within(inner: Rule, outer: Rule) -> bool:
 
 def _demands(own: Preceding, wanted: Preceding) -> bool:
     return own.tool == wanted.tool and own.ok is wanted.ok and set(wanted.same) <= set(own.same)
+
+
+def _keeps(own: RateLimit, wanted: RateLimit) -> bool:
+    """Whether who stays within ``own`` stays within ``wanted``."""
+    if own.per != wanted.per or own.sum != wanted.sum:
+        return False
+    if own.window is not None and (wanted.window is None or own.window < wanted.window):
+        return False
+    if own.calls is not None and wanted.calls is not None:
+        return own.calls <= wanted.calls
+    return own.le is not None and wanted.le is not None and own.le <= wanted.le

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bailiwick.policy import Approval, ArgRule, Preceding, Rule
+from bailiwick.policy import Approval, ArgRule, Preceding, RateLimit, Rule
 
 __all__ = ["rule_changes", "rule_in_words"]
 
@@ -15,7 +15,8 @@ def rule_in_words(rule: Rule) -> str:
     """``allow support: amount gt 0, le 50; order_id …; after lookup_order``."""
     args = "; ".join(f"{name} {_constraints(arg)}".rstrip() for name, arg in rule.args.items()) or "no arguments"
     after = "".join(f"; after {_preceding(each)}" for each in rule.after)
-    return f"{rule.decision} {_agents(rule)}: {args}{after}"
+    limits = "".join(f"; at most {_limit(each)}" for each in rule.limits)
+    return f"{rule.decision} {_agents(rule)}: {args}{after}{limits}"
 
 
 def rule_changes(old: Rule, new: Rule) -> Iterator[tuple[str, str]]:
@@ -33,13 +34,16 @@ def rule_changes(old: Rule, new: Rule) -> Iterator[tuple[str, str]]:
     was, is_now = ([_preceding(each) for each in rule.after] for rule in (old, new))
     if was != is_now:
         yield "after", f"{', '.join(was) or 'nothing'} → {', '.join(is_now) or 'nothing'}"
+    was, is_now = ([_limit(each) for each in rule.limits] for rule in (old, new))
+    if was != is_now:
+        yield "limits", f"{', '.join(was) or 'none'} → {', '.join(is_now) or 'none'}"
     if old.approval != new.approval:
         yield "approval", f"{_approval(old.approval)} → {_approval(new.approval)}"
 
 
 def _constraints(arg: ArgRule) -> str:
-    written = arg.model_dump(exclude_none=True, exclude={"optional"})
-    parts = [f"{key} {_value(value)}" for key, value in written.items()]
+    written = arg.model_dump(by_alias=True, exclude_none=True, exclude={"optional"})
+    parts = [f"{key} {_value(value)}" for key, value in written.items() if value != ()]
     return ", ".join([*parts, *(["optional"] if arg.optional else [])])
 
 
@@ -56,6 +60,13 @@ def _agents(rule: Rule) -> str:
 def _preceding(each: Preceding) -> str:
     same = f" with the same {' and '.join(each.same)}" if each.same else ""
     return f"{'' if each.ok else 'a failed '}{each.tool}{same}"
+
+
+def _limit(limit: RateLimit) -> str:
+    what = f"{limit.calls} calls" if limit.calls is not None else f"{limit.le} of {limit.sum}"
+    per = "in all" if limit.per == "all" else f"per {limit.per}"
+    window = f" in {limit.window.total_seconds():g}s" if limit.window is not None else ""
+    return f"{what} {per}{window}"
 
 
 def _approval(approval: Approval) -> str:

@@ -11,8 +11,9 @@ from typing import Any
 
 from bailiwick.gate.argument_check import compile_argument
 from bailiwick.gate.compiled import agents_of
+from bailiwick.gate.origins import MODEL, NOWHERE, Origins, Source, leaves
 from bailiwick.gate.verdict import Call, Context, PastCall
-from bailiwick.policy import ArgRule, Policy, Rule
+from bailiwick.policy import ArgRule, Policy, Rule, Used
 
 __all__ = ["sample_calls", "sample_values"]
 
@@ -33,16 +34,17 @@ def sample_calls(rule: Rule, policies: Sequence[Policy], *, also: Rule | None = 
     pools = [_pool(name, rule, policies) for name in names]
     rules = [rule, *([also] if also else [])]
     agents = list(_agents(rule, policies))
+    limits = _used(policies)
     for chosen in itertools.islice(itertools.product(agents, *pools), _TRIES):
         agent, values = chosen[0], chosen[1:]
         args = {name: value for name, value in zip(names, values, strict=True) if value is not _ABSENT}
         for involved in ([rule], rules)[: len(rules)]:
             session = _session(involved, args)
             past = tuple(_past(involved, args))
-            for untrusted in ((), ("a page",)):
+            for untrusted, origins, used in itertools.product(((), ("a page",)), _origins(args, policies), limits):
                 yield (
                     Call(id="example", tool=policies[0].tool, agent=agent, args=args),
-                    Context(session=session, past=past, untrusted=untrusted),
+                    Context(session=session, past=past, untrusted=untrusted, origins=origins, used=used),
                 )
 
 
@@ -76,6 +78,32 @@ def sample_values(arg: ArgRule) -> list[Any]:
         case None:
             pass
     return found
+
+
+def _origins(args: dict[str, Any], policies: Sequence[Policy]) -> list[Origins]:
+    """Nothing known of the values; then all of them from each of the origins that the policies speak of."""
+    named = {label for arg in _args(policies) for label in (*(arg.accepted or ()), *(arg.accepted_links or ()))}
+    labelled = {label for arg in _args(policies) for label in arg.without}
+    values = tuple(leaves(args))
+    found = [Origins([Source(label=label, values=values)]) for label in sorted(named - {MODEL})[:_VALUES]]
+    found += [
+        Origins([Source(label="tool:lookup", values=values, labels=frozenset({label}))]) for label in sorted(labelled)
+    ]
+    return [NOWHERE, *found]
+
+
+def _used(policies: Sequence[Policy]) -> list[dict[tuple[str, int], Used]]:
+    """No call before; then as many, and as much, as one of the limits takes in all."""
+    places = [(rule.id, n) for policy in policies for rule in policy.rules for n in range(len(rule.limits))]
+    limits = [limit for policy in policies for rule in policy.rules for limit in rule.limits]
+    full = sorted({(limit.calls or 0, limit.le or Decimal(0)) for limit in limits})
+    return [{}, *(dict.fromkeys(places, Used(calls=calls, sum=total)) for calls, total in full[:_VALUES])]
+
+
+def _args(policies: Sequence[Policy]) -> Iterator[ArgRule]:
+    for policy in policies:
+        for rule in policy.rules:
+            yield from rule.args.values()
 
 
 def _pool(name: str, rule: Rule, policies: Sequence[Policy]) -> list[Any]:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
-from bailiwick.policy.model import Approval
+from bailiwick.gate.origins import NOWHERE, Origins
+from bailiwick.policy.model import Approval, Used
 
 __all__ = ["Allow", "Ask", "Call", "Context", "Deny", "PastCall", "Verdict"]
 
@@ -41,6 +42,10 @@ class Context:
     """Names of the untrusted sources this thread has read. Empty: none."""
     offered: frozenset[str] | None = None
     """Tools that this state of the graph offers; None when the graph does not say."""
+    origins: Origins = NOWHERE
+    """What entered the conversation. Empty: every value is the model's."""
+    used: Mapping[tuple[str, int], Used] = field(default_factory=dict[tuple[str, int], Used])
+    """What other calls have used of a limit, by the rule's id and the limit's place in it. Empty: nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,14 +70,18 @@ class Ask:
     where: str = ""
     approval: Approval = field(default_factory=Approval)
     key: str = ""
-    """``on_untrusted`` when an allow became a question because of what the thread had read."""
+    """``on_untrusted`` when an allow became a question because of what the thread had read; ``args.NAME.from`` or
+    ``args.NAME.without`` when it did because of where a value comes from. Empty: the rule itself asks."""
+    customer: str = ""
+    """What the person who waits may be told; nothing internal."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Deny:
     """The call does not run.
 
-    ``reason`` is for the operator and the trace, ``advice`` for the model: what it may do instead, nothing internal.
+    ``reason`` is for the operator and the trace, ``advice`` for the model: what it may do instead, nothing internal;
+    ``customer`` for the person it was meant for.
     """
 
     decision: ClassVar[Literal["deny"]] = "deny"
@@ -82,6 +91,7 @@ class Deny:
     key: str = ""
     where: str = ""
     advice: str = ""
+    customer: str = ""
 
 
 Verdict = Allow | Ask | Deny

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from bailiwick.errors import PolicyError
-from bailiwick.policy.known_keys import keys_at, nearest, not_yet
+from bailiwick.policy.known_keys import keys_at, nearest
 from bailiwick.policy.loaded import LoadedPolicy
 from bailiwick.policy.model import Policy
 from bailiwick.policy.reach import reach_problems
@@ -41,7 +41,8 @@ def read_policy(file: Path | str) -> tuple[LoadedPolicy | None, list[PolicyError
         return None, [error]
     problems = list(_in_head(read, data))
     try:
-        policy = Policy.model_validate({**data, "version": 1})
+        # In a file a key is spelt one way: ``from``, which is no name that code could use.
+        policy = Policy.model_validate({**data, "version": 1}, by_alias=True, by_name=False)
     except ValidationError as error:
         known = {problem.key for problem in problems}
         return None, problems + [each for each in _told(read, error) if each.key not in known]
@@ -89,7 +90,7 @@ def load_policies(folder: Path | str) -> dict[str, LoadedPolicy]:
         raise problem
     loaded = {file.stem: load_policy(file) for file in files}
     for each in loaded.values():
-        for problem in _after_problems(each, loaded):
+        for problem in _beside_others(each, loaded):
             raise problem
     return loaded
 
@@ -108,7 +109,7 @@ def read_policies(folder: Path | str) -> tuple[dict[str, LoadedPolicy], list[Pol
             policies[file.stem] = loaded
     # A policy that cannot be read may still be meant.
     tools = [file.stem for file in files]
-    problems += [problem for each in policies.values() for problem in _after_problems(each, tools)]
+    problems += [problem for each in policies.values() for problem in _beside_others(each, tools)]
     return policies, problems
 
 
@@ -124,15 +125,23 @@ def _files(folder: Path) -> tuple[list[Path], list[PolicyError]]:
     return [file for file in files if file.suffix == ".yaml"], misnamed
 
 
-def _after_problems(loaded: LoadedPolicy, tools: Iterable[str]) -> Iterator[PolicyError]:
+def _beside_others(loaded: LoadedPolicy, tools: Iterable[str]) -> Iterator[PolicyError]:
+    """Tools that a rule speaks of and that have no policy, so that they can never have been called."""
     known = list(tools)
     for n, rule in enumerate(loaded.policy.rules):
-        for m, preceding in enumerate(rule.after):
-            if preceding.tool not in known:
-                key = f"rules.{n}.after.{m}.tool"
-                guess = nearest(preceding.tool, known)
+        named = [(f"rules.{n}.after.{m}.tool", preceding.tool) for m, preceding in enumerate(rule.after)]
+        for name, arg in rule.args.items():
+            for key, origins in (("from", arg.origins), ("links", arg.links)):
+                named += [
+                    (f"rules.{n}.args.{name}.{key}.{m}", origin.partition(":")[2])
+                    for m, origin in enumerate(origins or ())
+                    if ":" in origin
+                ]
+        for key, tool in named:
+            if tool not in known:
+                guess = nearest(tool, known)
                 yield PolicyError(
-                    f"there is no policy for {preceding.tool!r}, so it can never have come before",
+                    f"there is no policy for {tool!r}, so it can never have come before",
                     file=loaded.file,
                     line=loaded.line(key),
                     key=key,
@@ -171,9 +180,7 @@ def _explained(found: ErrorDetails, place: Sequence[str | int]) -> tuple[str, st
     value = found["input"]
     match found["type"]:
         case "extra_forbidden":
-            model, known = keys_at(place[:-1])
-            if reason := not_yet(model, str(last)):
-                return f"unknown key {last!r}: {reason}", "remove it: nothing would enforce it"
+            _, known = keys_at(place[:-1])
             guess = nearest(str(last), known)
             fix = f"did you mean {guess}?" if guess else f"known here: {', '.join(known)}"
             return f"unknown key {last!r}", fix
@@ -185,6 +192,9 @@ def _explained(found: ErrorDetails, place: Sequence[str | int]) -> tuple[str, st
         case "value_error":
             problem = str(found.get("ctx", {}).get("error", found["msg"]))
             return problem, _fix_for(problem)
+        case "string_pattern_mismatch" if place[-2:-1] in (("from",), ("links",)):
+            fix = "write user, operator, knowledge, model, any, tool:NAME or untrusted:NAME"
+            return f"{_shown(value)} is no origin of values", fix
         case "string_pattern_mismatch":
             pattern = found.get("ctx", {}).get("pattern", "")
             return f"{_shown(value)} is not a name that may stand here", f"write one that matches {pattern}"
@@ -206,6 +216,15 @@ def _fix_for(problem: str) -> str:
         "gt, ge, lt and le need": "write type: integer or type: decimal beside them",
         "the range is empty": "make the lower bound smaller than the upper one",
         "enum is empty": "name at least one value, or remove the argument",
+        "from is empty": "name the origins that count, such as [user]; or remove the key",
+        "from cannot be told": "remove it; or write from: [model] beside the others",
+        "a limit is either": "write {per: user, window: 1d, calls: 3} or {per: user, window: 1d, sum: amount, le: 100}",
+        "sum and le need": "write both, as in {per: user, sum: amount, le: 100}",
+        "the sum of": "name it under args with type: integer or type: decimal, without optional",
+        "limits are for": "move them to the rule that allows or asks",
+        "links is empty": "write links: [model] and no address passes that was found anywhere; or remove the key",
+        "without and links are for": "move it to the rule that allows or asks",
+        "untrusted_fields needs": "write trust: trusted beside it",
         "two rules are called": "give every rule an id of its own",
         "not a size": "write it like 64Ki, 128Mi or 1Gi",
         "not a duration": "write it like 500ms, 5s, 15m or 1d",

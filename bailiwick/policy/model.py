@@ -29,15 +29,22 @@ __all__ = [
     "InlineTest",
     "Limits",
     "Network",
+    "Origin",
     "Output",
     "Policy",
     "Preceding",
+    "RateLimit",
     "Rule",
     "SandboxPolicy",
+    "Used",
 ]
 
 Effect = Literal["read", "write", "egress", "exec"]
 Scalar = str | int | float | bool
+Origin = Annotated[str, Field(pattern=r"^(any|user|operator|knowledge|model|(tool|untrusted):[a-z_][a-z0-9_]{0,63})$")]
+"""Where a value comes from: what the ``user`` said, the ``operator`` wrote or bound to the session, retrieved
+``knowledge``, a ``tool``'s trusted result, an ``untrusted`` one; ``model``: found in none of them."""
+LabelName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
 
 
 class _Part(BaseModel):
@@ -62,6 +69,14 @@ class ArgRule(_Part):
     max_length: Annotated[int, Field(ge=0)] | None = None
     optional: bool = False
     """Absent is accepted only where this says so: a constraint on an absent argument fails."""
+    origins: Annotated[tuple[Origin, ...] | None, Field(alias="from")] = None
+    """Where every text and number in the value must have been found. A value from elsewhere makes ``allow`` a
+    question. Absent: anywhere, as ``any``."""
+    links: tuple[Origin, ...] | None = None
+    """Where every address that stands in a text must have been found: of pages, mailboxes, accounts, telephones. For
+    prose that the model may write and that must lead nobody astray. Absent: anywhere, as ``any``."""
+    without: tuple[LabelName, ...] = ()
+    """Labels of results, such as ``pii``, of which nothing may be in the value; else ``allow`` is a question."""
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:
@@ -85,7 +100,23 @@ class ArgRule(_Part):
                 raise ValueError("the range is empty: nothing can satisfy it")
         if self.enum is not None and not self.enum:
             raise ValueError("enum is empty: nothing can satisfy it")
+        if self.origins is not None and not self.origins:
+            raise ValueError("from is empty: no value comes from nowhere")
+        if self.links is not None and not self.links:
+            raise ValueError("links is empty: no address comes from nowhere; name model where none is to be there")
+        if self.type == "boolean" and self.origins is not None and not {"any", "model"} & set(self.origins):
+            raise ValueError("from cannot be told of true and false, which are found everywhere")
         return self
+
+    @property
+    def accepted(self) -> frozenset[str] | None:
+        """The origins that are accepted; None: every one."""
+        return _named(self.origins)
+
+    @property
+    def accepted_links(self) -> frozenset[str] | None:
+        """The origins of addresses within it that are accepted; None: every one."""
+        return _named(self.links)
 
 
 class Preceding(_Part):
@@ -97,13 +128,41 @@ class Preceding(_Part):
     """Arguments that must have had the same value in that call. Empty: any call of the tool will do."""
 
 
+class RateLimit(_Part):
+    """How many calls under a rule, or how much of an argument in all. Calls that are still running count.
+
+    It is one of the two: ``calls``, or ``sum`` with ``le``.
+    """
+
+    per: Literal["session", "user", "agent", "all"]
+    """Whose calls count together: those of a conversation, a user (``$session.user_id``), an agent, or everybody."""
+    window: Duration | None = None
+    """Back from now. Absent: for ever."""
+    calls: Annotated[int | None, Field(ge=0)] = None
+    sum: str | None = None
+    """The argument that is added up. What is below zero counts as nothing."""
+    le: Annotated[Decimal | None, Field(ge=0)] = None
+    """What the sum may come to, this call with it."""
+
+    @model_validator(mode="after")
+    def _is_one_of_two(self) -> Self:
+        if (self.calls is None) == (self.sum is None):
+            raise ValueError("a limit is either calls, or sum with le")
+        if (self.sum is None) != (self.le is None):
+            raise ValueError("sum and le need each other")
+        return self
+
+
 class Approval(_Part):
     """Who answers an ``ask``. Empty ``by``: anyone whom the application lets answer."""
 
     by: tuple[str, ...] = ()
     ttl: Duration = timedelta(minutes=15)
+    """How long after the question an answer counts."""
     show: tuple[str, ...] = ()
     """Arguments to show first. Empty: all of them."""
+    bind: Literal["args_hash"] = "args_hash"
+    """An approval counts for the very arguments that were shown, and for no others."""
 
 
 class Rule(_Part):
@@ -116,15 +175,44 @@ class Rule(_Part):
     args: dict[str, ArgRule] = Field(default_factory=dict)
     """Constraints by argument. An argument that is sent but not named here does not match ``allow`` or ``ask``."""
     after: tuple[Preceding, ...] = ()
+    limits: tuple[RateLimit, ...] = ()
+    """What calls under this rule may come to. Empty: not limited."""
     approval: Approval = Approval()
     reason: Annotated[str, Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Self:
+        if self.decision == "deny":
+            if self.limits:
+                raise ValueError("limits are for rules that allow or ask: a denied call uses nothing up")
+            for name, arg in self.args.items():
+                if arg.without or arg.links is not None:
+                    raise ValueError(
+                        f"without and links are for rules that allow or ask, not for {name!r} in a deny rule"
+                    )
+        for limit in self.limits:
+            if limit.sum is not None:
+                arg = self.args.get(limit.sum)
+                if arg is None or arg.type not in ("integer", "decimal") or arg.optional:
+                    raise ValueError(f"the sum of {limit.sum!r} needs it under args as a number that must be there")
+        return self
 
 
 class Output(_Part):
     """What the result is worth. Empty: untrusted, without labels."""
 
-    trust: Literal["trusted", "untrusted"] = "untrusted"
-    labels: tuple[str, ...] = ()
+    trust: Literal["trusted", "untrusted", "inherit"] = "untrusted"
+    """``inherit``: the result is made of the arguments alone, and is worth what the least of them is."""
+    untrusted_fields: tuple[Annotated[str, Field(pattern=r"^[^.]+([.][^.]+)*$")], ...] = ()
+    """Fields of a trusted result that hold what others wrote: ``subject``, ``items.note``. Lists are looked through."""
+    labels: tuple[LabelName, ...] = ()
+    """What the result holds, such as ``pii``; see ``without``."""
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Self:
+        if self.untrusted_fields and self.trust == "untrusted":
+            raise ValueError("untrusted_fields needs trust: trusted or inherit, since else every field is untrusted")
+        return self
 
 
 class Files(_Part):
@@ -229,6 +317,16 @@ class EarlierCall(_Part):
     tool: str
     args: dict[str, Any] = Field(default_factory=dict)
     ok: bool = True
+    result: Any = None
+    """What it gave, as JSON. Absent: nothing that an argument could come from."""
+    trust: Literal["trusted", "untrusted"] = "trusted"
+
+
+class Used(_Part):
+    """What was used of every limit before. Empty: nothing."""
+
+    calls: Annotated[int, Field(ge=0)] = 0
+    sum: Annotated[Decimal, Field(ge=0)] = Decimal(0)
 
 
 class InlineTest(_Part):
@@ -241,6 +339,9 @@ class InlineTest(_Part):
     """Calls that came before. Empty: none."""
     untrusted: bool = False
     """Whether the thread has read untrusted content."""
+    user: str = ""
+    """What the user said. Empty: nothing that an argument could come from."""
+    used: Used = Used()
     expect: Literal["allow", "ask", "deny"]
     because: str | None = None
     """The rule's id, or the key that failed."""
@@ -277,6 +378,10 @@ class Policy(_Part):
         """``sha256:…`` over the canonical JSON of what the policy decides; its tests are left out."""
         text = json.dumps(self.model_dump(mode="json", exclude={"tests"}), sort_keys=True, separators=(",", ":"))
         return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+
+
+def _named(origins: tuple[str, ...] | None) -> frozenset[str] | None:
+    return None if origins is None or "any" in origins else frozenset(origins)
 
 
 def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
