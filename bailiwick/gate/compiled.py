@@ -26,7 +26,8 @@ class Failure:
 
     key: str
     kind: str
-    """``agents``, ``unnamed``, ``after``, ``limits``, ``from``, ``links``, ``without``, or the constraint of the argument: ``absent``, ``type``, ``regex``, ..."""
+    """``agents``, ``unnamed``, ``after``, ``limits``, ``from``, ``links``, ``without``; or the constraint of the
+    argument: ``absent``, ``type``, ``regex``, ..."""
     name: str = ""
     """The argument, or the tool that had to come before."""
     unsure: bool = False
@@ -109,7 +110,7 @@ class CompiledRule:
         return next(self.failures(call, context), None) is None
 
     def but_for_origins(self, call: Call, context: Context) -> list[Failure]:
-        """What is wrong with where values come from, when nothing else is; empty when it matches, or fails otherwise."""
+        """What is wrong with where values come from where nothing else is; empty: it matches, or fails otherwise."""
         if not self.traces:
             return []
         failures = list(self.failures(call, context))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
@@ -13,14 +13,14 @@ from langgraph.config import get_stream_writer
 from langgraph.runtime import Runtime
 from langgraph.types import Send
 
-from bailiwick.errors import RetrievalUnavailable
+from bailiwick.errors import ConfigError, RetrievalUnavailable
 from bailiwick.graph.citations import cited_passages
 from bailiwick.graph.prompt import build_prompt, last_question
 from bailiwick.graph.state import Answer, State
 from bailiwick.models import model_name, request_answer
 from bailiwick.resilience import require, seconds_left
 from bailiwick.retrieval import Knowledge
-from bailiwick.toolbox import AgentTools, Session, pending_calls, session_values, tool_node
+from bailiwick.toolbox import AgentTools, Offer, Session, pending_calls, session_values, tool_node
 from bailiwick.tracing import conventions as words
 from bailiwick.tracing import span
 
@@ -45,6 +45,8 @@ class Nodes:
     knowledge: Knowledge | None = None
     max_steps: int = 8
     """Model requests in one turn; the turn then ends with what it has."""
+    act_name: str = "act"
+    """The name that the graph gives to ``act``."""
 
     async def retrieve(self, state: State) -> dict[str, Any]:
         """Find passages for the last question. Nothing relevant, or a search that failed, is an empty list."""
@@ -70,7 +72,7 @@ class Nodes:
         prompt = build_prompt(self.instructions, state.get("passages", []), state["messages"], speaker=speaker)
         steps = state.get("steps", 0) + 1
         # The last request of a turn offers no tools, so that it can only be answered in words.
-        schemas = self.tools.schemas() if steps < self.max_steps else []
+        schemas = self.tools.schemas(state) if steps < self.max_steps else []
         name = model_name(self.model)
         with span("think", "CHAIN"), span(f"chat {name}", "LLM", words.model_request(name, _plain(prompt))) as opened:
             answer = await request_answer(self.model, prompt, schemas)
@@ -78,14 +80,32 @@ class Nodes:
             opened.set(words.model_response(_plain([message])[0], _usage(message), attempts=answer.attempts))
         return {"messages": [message.model_copy(update={"name": self.agent})], "steps": steps}
 
+    def offering(self, *tools: str, when: Offer | None = None, act: str = "act") -> Nodes:
+        """These nodes for a state of the graph that offers only some of the agent's tools.
+
+        ``tools`` are offered always, and those that ``when(state)`` names besides. The model is told of no others, and
+        a call of another is denied as not offered here. A graph whose states offer different tools gives each an
+        ``act`` of its own, under the name ``act``. Nothing named: the state offers no tool. Raises ConfigError for a
+        tool that the agent does not have.
+        """
+        have = self.tools.offered if self.tools.offered is not None else self.tools.toolbox.definitions.keys()
+        if unknown := sorted(set(tools) - set(have)):
+            raise ConfigError(
+                f"the graph offers {unknown[0]!r}, which is none of {self.agent}'s tools ({', '.join(sorted(have))})",
+                fix="correct the name, or add it to the agent's tools",
+            )
+        offer = self.tools.offer
+        chosen = _Offered(always=frozenset(tools), when=when, within=offer)
+        return replace(self, tools=replace(self.tools, offer=chosen), act_name=act)
+
     @property
     def act(self) -> Runnable[Any, Any]:
         """Run one call through the toolbox; reached by ``Send`` only."""
-        return tool_node(self.tools, name="act")
+        return tool_node(self.tools, name=self.act_name)
 
     def after_think(self, state: State) -> Sequence[Hashable]:
         """One ``Send`` to ``act`` per pending call, else ``answer``."""
-        return [Send("act", [{**call, "type": "tool_call"}]) for call in pending_calls(state)] or ["answer"]
+        return [Send(self.act_name, [{**call, "type": "tool_call"}]) for call in pending_calls(state)] or ["answer"]
 
     async def answer(self, state: State) -> dict[str, Any]:
         """Put the last message together with the passages it cites."""
@@ -96,6 +116,19 @@ class Nodes:
             opened.set({"bailiwick.citations": len(citations)})
         answer = Answer(text=last.text, citations=citations, outcome="limit" if limit else "answered")
         return {"answer": answer}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Offered:
+    """Tools that a state offers; of those that an earlier ``offering`` left, where there was one."""
+
+    always: frozenset[str]
+    when: Offer | None
+    within: Offer | None
+
+    def __call__(self, state: Mapping[str, Any]) -> frozenset[str]:
+        chosen = self.always | frozenset(self.when(state) if self.when is not None else ())
+        return chosen if self.within is None else chosen & frozenset(self.within(state))
 
 
 def _plain(messages: Sequence[BaseMessage]) -> list[dict[str, Any]]:

@@ -56,6 +56,8 @@ class Happened:
     ok: bool
     untrusted: bool
     """Whether it brought content from outside into the conversation."""
+    result: Mapping[str, Any] | None = None
+    """What was kept of it; None where it was not asked for."""
 
 
 _SCHEMA = """
@@ -89,13 +91,14 @@ class CallLedger:
         """What is known of a call; None: it was never begun."""
         return await asyncio.to_thread(self._look, f"{thread}:{call_id}")
 
-    async def happened(self, thread: str, *, beside: str = "") -> list[Happened]:
+    async def happened(self, thread: str, *, beside: str = "", results: bool = False) -> list[Happened]:
         """The calls of ``thread`` that came back, oldest first, without those whose ids begin with ``beside``.
 
         Calls of one message run side by side and must not see each other: what one of them may do would depend on
         which is faster, and would be another thing after a resume. An empty ``beside`` leaves out none.
+        ``results`` brings what they gave, too.
         """
-        return await asyncio.to_thread(self._happened, thread, beside)
+        return await asyncio.to_thread(self._happened, thread, beside, results)
 
     async def begin(self, *, thread: str, call_id: str, tool: str, args: Mapping[str, Any]) -> Entry:
         """Write that the call begins, or tell what is known of it already."""
@@ -154,16 +157,22 @@ class CallLedger:
         begun_at, result = row
         return LeftOpen(key=key, begun_at=begun_at) if result is None else Finished(key=key, result=json.loads(result))
 
-    def _happened(self, thread: str, beside: str) -> list[Happened]:
+    def _happened(self, thread: str, beside: str, results: bool) -> list[Happened]:
         with self._lock:
-            rows: list[tuple[str, str, str, int, int]] = self._database.execute(
-                "SELECT key, tool, args, ok, untrusted FROM bailiwick_calls"
+            rows: list[tuple[str, str, str, int, int, str | None]] = self._database.execute(
+                f"SELECT key, tool, args, ok, untrusted, {'result' if results else 'NULL'} FROM bailiwick_calls"  # noqa: S608
                 " WHERE thread = ? AND finished_at IS NOT NULL ORDER BY begun_at",
                 (thread,),
             ).fetchall()
         return [
-            Happened(tool=tool, args=json.loads(args), ok=bool(ok), untrusted=bool(untrusted))
-            for key, tool, args, ok, untrusted in rows
+            Happened(
+                tool=tool,
+                args=json.loads(args),
+                ok=bool(ok),
+                untrusted=bool(untrusted),
+                result=None if result is None else json.loads(result),
+            )
+            for key, tool, args, ok, untrusted, result in rows
             if not beside or not key.startswith(f"{thread}:{beside}")
         ]
 

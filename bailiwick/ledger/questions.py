@@ -14,11 +14,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
-__all__ = ["Asked", "Questions"]
+__all__ = ["Answered", "Asked", "Questions"]
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS bailiwick_questions (
     question TEXT PRIMARY KEY, asked_at REAL NOT NULL, passed_over INTEGER NOT NULL
+) WITHOUT ROWID
+"""
+_ANSWERS = """
+CREATE TABLE IF NOT EXISTS bailiwick_answers (
+    question TEXT PRIMARY KEY, decision TEXT NOT NULL, who TEXT NOT NULL, message TEXT NOT NULL, at REAL NOT NULL
 ) WITHOUT ROWID
 """
 
@@ -32,6 +37,17 @@ class Asked:
     passed_over: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class Answered:
+    """What a person said to a question. Empty ``who``: the application did not say."""
+
+    decision: str
+    who: str
+    message: str
+    at: float
+    """Seconds since the epoch, of when it was first read."""
+
+
 class Questions:
     """The questions in the ledger's SQLite file; ``file`` None keeps them for the life of this object only."""
 
@@ -43,6 +59,7 @@ class Questions:
         self._database.execute("PRAGMA journal_mode=WAL")
         self._database.execute("PRAGMA synchronous=FULL")
         self._database.execute(_SCHEMA)
+        self._database.execute(_ANSWERS)
 
     async def find(self, question: str) -> Asked | None:
         """When ``question`` was put; None: never."""
@@ -51,6 +68,10 @@ class Questions:
     async def put(self, question: str, *, passed_over: int = 0) -> None:
         """Write that ``question`` is being put now, behind ``passed_over`` answers that belong to others."""
         await asyncio.to_thread(self._put, question, passed_over)
+
+    async def answer(self, question: str, *, decision: str, who: str, message: str) -> Answered:
+        """Keep who answered ``question`` how, and when. An answer that is kept already stays as it is."""
+        return await asyncio.to_thread(self._answer, question, decision, who, message)
 
     def close(self) -> None:
         """Close the file. Safe to call twice."""
@@ -69,3 +90,14 @@ class Questions:
             self._database.execute(
                 "INSERT OR REPLACE INTO bailiwick_questions VALUES (?, ?, ?)", (question, time.time(), passed_over)
             )
+
+    def _answer(self, question: str, decision: str, who: str, message: str) -> Answered:
+        with self._lock:
+            self._database.execute(
+                "INSERT OR IGNORE INTO bailiwick_answers VALUES (?, ?, ?, ?, ?)",
+                (question, decision, who, message, time.time()),
+            )
+            row: tuple[str, str, str, float] = self._database.execute(
+                "SELECT decision, who, message, at FROM bailiwick_answers WHERE question = ?", (question,)
+            ).fetchone()
+        return Answered(decision=row[0], who=row[1], message=row[2], at=row[3])

@@ -129,7 +129,12 @@ class Project:
             agent=name,
             model=chosen.model,
             instructions=declared.instructions,
-            tools=AgentTools(toolbox=self.toolbox, agent=name, offered=frozenset(declared.tools)),
+            tools=AgentTools(
+                toolbox=self.toolbox,
+                agent=name,
+                offered=frozenset(declared.tools),
+                instructions=declared.instructions,
+            ),
             knowledge=self.knowledge if declared.knowledge else None,
             max_steps=declared.max_steps,
         )

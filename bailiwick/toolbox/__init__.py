@@ -1,11 +1,11 @@
 """The only way from a tool call to a sandbox: gate → ledger → sandbox → result."""
 
-from bailiwick.toolbox.agent_tools import AgentTools
-from bailiwick.toolbox.guarded_call import CallSite, RegisteredTool
+from bailiwick.toolbox.agent_tools import AgentTools, Offer
 from bailiwick.toolbox.in_code import tool
 from bailiwick.toolbox.inside_only import idempotency_key, output, secret
 from bailiwick.toolbox.node import pending_calls, tool_node, tools_condition
 from bailiwick.toolbox.record import CallRecord, record_of
+from bailiwick.toolbox.registered import CallSite, RegisteredTool
 from bailiwick.toolbox.session import Session, session_values
 from bailiwick.toolbox.toolbox import Toolbox
 
@@ -13,6 +13,7 @@ __all__ = [
     "AgentTools",
     "CallRecord",
     "CallSite",
+    "Offer",
     "RegisteredTool",
     "Session",
     "Toolbox",

@@ -20,6 +20,8 @@ class Answer:
     decision: Literal["approve", "reject"]
     by: str = ""
     message: str = ""
+    at: str = ""
+    """When it was first read, ISO 8601. Empty: it is not kept."""
 
 
 def approval_request(call: Call, verdict: Ask) -> HITLRequest:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from langchain.agents.middleware.human_in_the_loop import HITLRequest
@@ -43,7 +43,7 @@ class Asking:
         if self.ask is None:
             return Answer(decision="reject", message="nobody can be asked here")
         if not self.resumable:
-            return read_answer(self.ask(question), by)
+            return await self._keep(key, read_answer(self.ask(question), by))
         asked = await self.questions.find(key)
         if asked is None:
             await self._put_anew(key, question, self.ask)
@@ -53,7 +53,12 @@ class Asking:
         resumed = self.ask(question)
         if ttl is not None and time.time() - asked.at > ttl.total_seconds():
             return Answer(decision="reject", message=f"it was not answered within {_span(ttl.total_seconds())}")
-        return read_answer(resumed, by)
+        return await self._keep(key, read_answer(resumed, by))
+
+    async def _keep(self, key: str, answer: Answer) -> Answer:
+        kept = await self.questions.answer(key, decision=answer.decision, who=answer.by, message=answer.message)
+        at = datetime.fromtimestamp(kept.at).astimezone().isoformat(timespec="seconds")
+        return replace(answer, at=at)
 
     async def _put_anew(self, key: str, question: HITLRequest, ask: AskPerson) -> None:
         # Written before it is put, since putting it ends this run. What is given at once was meant for another one.

@@ -13,8 +13,8 @@ from langgraph.types import interrupt
 
 from bailiwick.gate import Call
 from bailiwick.resilience import run_sync
-from bailiwick.toolbox.guarded_call import CallSite
 from bailiwick.toolbox.record import record_of
+from bailiwick.toolbox.registered import CallSite
 from bailiwick.toolbox.session import session_values
 
 __all__ = ["CallDoor", "through_door", "wrap_async", "wrap_sync"]
@@ -35,6 +35,15 @@ class CallDoor(Protocol):
         """Names of the tools offered here; None: all there are."""
         ...
 
+    @property
+    def instructions(self) -> str:
+        """What the operator told the model; empty where it is not known here."""
+        ...
+
+    def offered_in(self, state: object) -> frozenset[str] | None:
+        """As ``offered``, in a state of the graph."""
+        ...
+
     async def call(self, call: Call, site: CallSite) -> ToolMessage: ...
 
 
@@ -52,7 +61,9 @@ async def through_door(door: CallDoor, tool: str, args: Mapping[str, Any], runti
         node=str(runtime.config.get("metadata", {}).get("langgraph_node") or "tools"),
         messages=_messages(runtime.state),
         session=session_values(runtime.context),
-        offered=door.offered,
+        offered=door.offered_in(runtime.state),
+        instructions=door.instructions,
+        passages=_passages(runtime.state),
         # A graph without a checkpointer cannot wait for a person: its questions would be lost with the run.
         ask=interrupt if kept else None,
         resumable=kept,
@@ -96,3 +107,9 @@ def _messages(state: object) -> Sequence[BaseMessage]:
     else:
         found = cast("object", state) if isinstance(state, list) else getattr(state, "messages", ())
     return [message for message in cast("Sequence[object]", found or ()) if isinstance(message, BaseMessage)]
+
+
+def _passages(state: object) -> Sequence[Mapping[str, Any]]:
+    found: Any = cast("Mapping[str, Any]", state).get("passages") if isinstance(state, Mapping) else None
+    items = cast("list[object]", found) if isinstance(found, list) else []
+    return [cast("Mapping[str, Any]", item) for item in items if isinstance(item, Mapping)]

@@ -12,62 +12,33 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
-from langchain_core.messages import BaseMessage, ToolMessage
+from langchain_core.messages import ToolMessage
 from langgraph.errors import GraphBubbleUp
 
-from bailiwick.definition import ToolDefinition
 from bailiwick.errors import SandboxError
-from bailiwick.gate import Allow, Ask, Call, Deny, Verdict, decide
-from bailiwick.ledger import Begun, CallLedger, Finished, LeftOpen, Questions
-from bailiwick.policy import LoadedPolicy
+from bailiwick.gate import Allow, Ask, Call, Context, Deny
+from bailiwick.ledger import Begun, CallLedger, Finished, LeftOpen, Questions, UsageLedger
 from bailiwick.resilience import seconds_left
-from bailiwick.sandbox import Request, Result, Sandbox, Spec, ToolFailure
+from bailiwick.sandbox import Request, Result, Sandbox, ToolFailure
 from bailiwick.toolbox.approval import approval_request, unknown_outcome_request, unsettled_request
 from bailiwick.toolbox.arguments import schema_problem
-from bailiwick.toolbox.asking import Asking, AskPerson
-from bailiwick.toolbox.history import context_of, message_prefix, request_id
-from bailiwick.toolbox.outcomes import decided, denied, kept, ran, rejected, told, why_failed
+from bailiwick.toolbox.asking import Asking
+from bailiwick.toolbox.deciding import Deciding
+from bailiwick.toolbox.history import message_prefix, request_id
+from bailiwick.toolbox.outcomes import Told, decided, denied, in_words, kept, ran, rejected, why_failed
 from bailiwick.toolbox.output_files import keep_files
-from bailiwick.toolbox.record import CallRecord
+from bailiwick.toolbox.provenance import worth
+from bailiwick.toolbox.record import VALUE, CallRecord
+from bailiwick.toolbox.registered import CallSite, RegisteredTool
 from bailiwick.toolbox.reply import reply
 from bailiwick.tracing import ErrorPath, ErrorWatch, Span, add_egress_spans, add_inside_spans, current_traceparent, span
 from bailiwick.tracing import conventions as words
 
-__all__ = ["CallSite", "GuardedCall", "RegisteredTool"]
+__all__ = ["GuardedCall"]
 
 HANDLING = 60.0
 """Seconds a sandbox may take beyond the tool's own time: to be started, and to stop a tool that will not end."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class RegisteredTool:
-    """A tool with its policy and the container it compiles to."""
-
-    definition: ToolDefinition
-    policy: LoadedPolicy
-    spec: Spec
-    inside: str
-    """The tool's file as seen in the container."""
-    outputs: Path | None = None
-    """Where files go that a call leaves to be kept. None: nowhere, and none are taken."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class CallSite:
-    """Where a call comes from. Empty ``session``: nobody speaks. ``offered`` None: the graph does not say."""
-
-    agent: str
-    thread: str
-    node: str = "act"
-    messages: Sequence[BaseMessage] = ()
-    session: Mapping[str, Any]
-    offered: frozenset[str] | None = None
-    ask: AskPerson | None = None
-    """None where no person can be asked: a question is then a denial."""
-    resumable: bool = False
-    """Whether ``thread`` is kept, so that the ledger knows it and ``ask`` waits for a resume."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +49,7 @@ class GuardedCall:
     sandbox: Sandbox
     ledger: CallLedger | None
     questions: Questions
+    usage: UsageLedger
     watch: ErrorWatch | None
 
     async def run(self, call: Call, site: CallSite) -> ToolMessage:
@@ -87,46 +59,50 @@ class GuardedCall:
             record = CallRecord(
                 id=call.id, tool=call.tool, agent=call.agent, args=call.args, decision="none", span_id=opened.span_id
             )
-            record, text = await self._through(call, site, record)
-            record = await self._note(opened, site, record)
-            opened.set(words.tool_outcome(output=text, outcome=record.outcome, decision=record.decision))
-            return reply(record, text)
+            told = await self._through(call, site, record)
+            record = await self._note(opened, site, told.record)
+            opened.set(words.tool_outcome(told.text, record.outcome, record.decision, trust=record.trust))
+            return reply(record, told.text, told.value)
 
-    async def _through(self, call: Call, site: CallSite, record: CallRecord) -> tuple[CallRecord, str]:
+    async def _through(self, call: Call, site: CallSite, record: CallRecord) -> Told:
         tool = self.tools.get(call.tool)
         if tool is None:
             known = ", ".join(sorted(site.offered if site.offered is not None else self.tools)) or "none"
             text = f"There is no tool called {call.tool!r}. Tools here: {known}."
-            return replace(record, outcome="unknown_tool", error_type="unknown_tool", error=text), text
+            return Told(replace(record, outcome="unknown_tool", error_type="unknown_tool", error=text), text)
         offered = site.offered is None or call.tool in site.offered
         # What is not offered is for the gate to deny; its schema is nobody's business here.
         if offered and (problem := schema_problem(tool.definition.parameters, call.args)):
             text = f"The arguments do not fit {call.tool}: {problem}. Correct them and call again."
-            return replace(record, outcome="invalid_arguments", error_type="invalid_arguments", error=problem), text
+            return Told(
+                replace(record, outcome="invalid_arguments", error_type="invalid_arguments", error=problem), text
+            )
 
         request = request_id(site.messages, call)
         known = await self._known(site, request)
         if isinstance(known, Finished):  # before the gate: what has happened is told as it was
             return kept(known, record)
-        verdict = await self._decide(call, tool, site)
-        record = decided(record, verdict)
+        found = await self._deciding.decide(call, tool, site, f"{site.thread}:{request}")
+        verdict = found.verdict
+        record = replace(decided(record, verdict), origins=found.origins)
         by: Sequence[str] = ()
         match verdict:
             case Deny():
                 return denied(record, verdict)
             case Ask(approval=approval) if isinstance(known, LeftOpen) and _must_ask_again(tool):
                 # It was approved and begun. The one question left is whether to run it again, and for the same people.
-                return await self._once(call, tool, site, request, record, by=approval.by)
+                by = approval.by
             case Ask(approval=approval):
                 question = approval_request(call, verdict)
                 key = f"{site.thread}:{request}:approval:{verdict.rule}"
                 answer = await self._asking(site).put(key, question, by=approval.by, ttl=approval.ttl)
                 if answer.decision == "reject":
                     return rejected(record, answer)
-                record, by = replace(record, approved_by=answer.by or "the person asked"), approval.by
+                record = replace(record, approved_by=answer.by or "the person asked", approved_at=answer.at)
+                by = approval.by
             case Allow():
                 pass
-        return await self._once(call, tool, site, request, record, by=by)
+        return await self._once(call, tool, site, request, record, found.context, by=by)
 
     async def _known(self, site: CallSite, request: str) -> Finished | LeftOpen | None:
         if self.ledger is None or not site.resumable:
@@ -136,27 +112,9 @@ class GuardedCall:
     def _asking(self, site: CallSite) -> Asking:
         return Asking(questions=self.questions, ask=site.ask, resumable=site.resumable)
 
-    async def _decide(self, call: Call, tool: RegisteredTool, site: CallSite) -> Verdict:
-        known = None
-        if self.ledger is not None and site.resumable:
-            known = await self.ledger.happened(site.thread, beside=message_prefix(site.messages, call))
-        context = context_of(site.messages, site.session, site.offered, happened=known)
-        with span("policy", "GUARDRAIL") as opened:
-            verdict = decide(call, tool.policy, context)
-            opened.inner.update_name(f"policy {verdict.rule or 'default'}")
-            opened.set(
-                words.policy_decision(
-                    decision=verdict.decision,
-                    rule=verdict.rule or "",
-                    reason=verdict.reason,
-                    where=verdict.where,
-                    digest=tool.policy.policy.digest,
-                    key="" if isinstance(verdict, Allow) else verdict.key,
-                )
-            )
-            if isinstance(verdict, Deny):
-                opened.fail("denied", verdict.reason)
-        return verdict
+    @property
+    def _deciding(self) -> Deciding:
+        return Deciding(tools=self.tools, ledger=self.ledger, usage=self.usage)
 
     async def _once(
         self,
@@ -165,24 +123,30 @@ class GuardedCall:
         site: CallSite,
         request: str,
         record: CallRecord,
+        context: Context,
         *,
         by: Sequence[str],
-    ) -> tuple[CallRecord, str]:
+    ) -> Told:
         """Run the call unless the ledger knows that it ran: finished is replayed, left open is asked about.
 
         ``by`` may answer what is asked here; empty: anyone whom the application lets answer.
         """
         if seconds_left(1) <= 0:
             text = f"{call.tool} was not run: the time of this turn is used up."
-            return replace(record, outcome="no_sandbox", error_type="DeadlineExceeded", error=text), text
+            return Told(replace(record, outcome="no_sandbox", error_type="DeadlineExceeded", error=text), text)
+        key = f"{site.thread}:{request}"
         if self.ledger is None:
-            return await self._run(call, tool, f"{site.thread}:{request}", site.thread, record)
+            if full := await self._deciding.take(call, tool, site, key, record.rule):
+                return denied(decided(record, full), full)
+            return await self._run(call, tool, key, site.thread, record, context)
         if _must_ask_again(tool) and not await self._settled(self.ledger, call, site, request, by):
             text = (
                 f"An earlier call of {call.tool} was begun and never came back; whether it had its effect is not "
                 "known, and this one was not run. Say so, and let a person look."
             )
-            return replace(record, outcome="unknown_outcome", error_type="unknown_outcome", error=text), text
+            return Told(replace(record, outcome="unknown_outcome", error_type="unknown_outcome", error=text), text)
+        if full := await self._deciding.take(call, tool, site, key, record.rule):
+            return denied(decided(record, full), full)
         entry = await self.ledger.begin(thread=site.thread, call_id=request, tool=call.tool, args=call.args)
         match entry:
             case Finished():
@@ -198,16 +162,15 @@ class GuardedCall:
                             f"{call.tool} was begun earlier and never came back; whether it had its effect is not "
                             "known, and it was not run again. Say so, and let a person look."
                         )
-                        return replace(
-                            record, outcome="unknown_outcome", error_type="unknown_outcome", error=text
-                        ), text
+                        left = replace(record, outcome="unknown_outcome", error_type="unknown_outcome", error=text)
+                        return Told(left, text)
                 entry = await self.ledger.reopen(entry.key)
             case Begun():
                 pass
-        record, text = await self._run(call, tool, entry.key, site.thread, record)
-        result = {"record": record.as_dict(), "text": text}
-        await self.ledger.finish(entry.key, result, ok=record.ok, untrusted=record.untrusted)
-        return record, text
+        told = await self._run(call, tool, entry.key, site.thread, record, context)
+        result = {"record": told.record.as_dict(), "text": told.text, VALUE: told.value}
+        await self.ledger.finish(entry.key, result, ok=told.record.ok, untrusted=told.record.untrusted)
+        return told
 
     async def _settled(self, ledger: CallLedger, call: Call, site: CallSite, request: str, by: Sequence[str]) -> bool:
         """Whether no earlier call of this tool is lost in this conversation, or a person has looked and says go on.
@@ -228,14 +191,22 @@ class GuardedCall:
         return True
 
     async def _run(
-        self, call: Call, tool: RegisteredTool, key: str, thread: str, record: CallRecord
-    ) -> tuple[CallRecord, str]:
+        self, call: Call, tool: RegisteredTool, key: str, thread: str, record: CallRecord, context: Context
+    ) -> Told:
+        told = await self._run_in_time(call, tool, key, thread, record, context)
+        if told.record.outcome == "no_sandbox":
+            await self.usage.give_back(key)
+        return told
+
+    async def _run_in_time(
+        self, call: Call, tool: RegisteredTool, key: str, thread: str, record: CallRecord, context: Context
+    ) -> Told:
         policy = tool.policy.policy
         missing = [name for name in policy.sandbox.secrets if name not in os.environ]
         if missing:
             text = f"{call.tool} cannot run now. Tell the customer that this is not available at the moment."
             problem = f"{tool.policy.file}: sandbox.secrets: {', '.join(missing)} is not set in the environment"
-            return replace(record, outcome="no_sandbox", error_type="secret_missing", error=problem), text
+            return Told(replace(record, outcome="no_sandbox", error_type="secret_missing", error=problem), text)
         limits = policy.sandbox.limits
         request = Request(
             file=tool.inside,
@@ -249,15 +220,15 @@ class GuardedCall:
             files=limits.files if tool.outputs is not None else 0,
             file_bytes=limits.disk if tool.outputs is not None else 0,
         )
-        record, text = await self._attempt(1, tool, request, record)
+        told = await self._attempt(1, tool, call, request, record, context)
         # Only a read may run again by itself, and only when its container was taken away under it.
-        if record.outcome == "killed" and policy.effect == "read" and seconds_left(1) > 0:
-            record, text = await self._attempt(2, tool, request, record)
-        return record, text
+        if told.record.outcome == "killed" and policy.effect == "read" and seconds_left(1) > 0:
+            told = await self._attempt(2, tool, call, request, record, context)
+        return told
 
     async def _attempt(
-        self, number: int, tool: RegisteredTool, request: Request, record: CallRecord
-    ) -> tuple[CallRecord, str]:
+        self, number: int, tool: RegisteredTool, call: Call, request: Request, record: CallRecord, context: Context
+    ) -> Told:
         policy = tool.policy.policy
         with span(f"attempt {number}", "CHAIN") as opened:
             try:
@@ -266,13 +237,13 @@ class GuardedCall:
                 opened.fail(type(error).__name__, error.message)
                 text = f"{record.tool} did not run: there is no working sandbox for it. Do not try again now."
                 failed = replace(record, outcome="no_sandbox", error_type=type(error).__name__, error=str(error))
-                return failed, text
-            record = ran(record, policy.output.trust, result)
+                return Told(failed, text)
+            record = ran(record, worth(policy, call, context, result.value), result)
             if result.files and tool.outputs is not None:
                 record = await self._keep(tool.outputs, request.idempotency_key, record, result)
             if not record.ok:
                 opened.fail(record.error_type, record.error)
-            return record, told(record, policy.effect, result)
+            return Told(record, in_words(record, policy, result), result.value if record.ok else None)
 
     async def _keep(self, folder: Path, key: str, record: CallRecord, result: Result) -> CallRecord:
         """Put the call's files where its policy says. A disk that does not take them is the call's failure."""

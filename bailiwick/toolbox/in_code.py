@@ -19,11 +19,12 @@ from pydantic import PrivateAttr
 from bailiwick.definition import ToolDefinition, describe_function, file_digest
 from bailiwick.errors import PolicyError, ToolDefinitionError
 from bailiwick.gate import Call
-from bailiwick.ledger import Questions
+from bailiwick.ledger import Questions, UsageLedger
 from bailiwick.policy import LoadedPolicy, Policy
 from bailiwick.sandbox import Sandbox, open_sandbox
-from bailiwick.toolbox.guarded_call import CallSite, GuardedCall, RegisteredTool
+from bailiwick.toolbox.guarded_call import GuardedCall
 from bailiwick.toolbox.register import join
+from bailiwick.toolbox.registered import CallSite, RegisteredTool
 from bailiwick.toolbox.structured import GuardedTool, guarded_functions
 
 __all__ = ["DeclaredTool", "registered_in_code", "tool"]
@@ -82,6 +83,7 @@ class _OwnDoor:
 
     agent = "agent"
     offered = None
+    instructions = ""
     _shared: Sandbox | None = None
     _lock = Lock()
 
@@ -89,13 +91,21 @@ class _OwnDoor:
         self.declared: DeclaredTool | None = None
         self._guarded: GuardedCall | None = None
 
+    def offered_in(self, state: object) -> None:
+        return None
+
     async def call(self, call: Call, site: CallSite) -> ToolMessage:
         assert self.declared is not None
         if self._guarded is None:
             sandbox = await self._sandbox()
             tools = {self.declared.name: self.declared.registered(sandbox)}
             self._guarded = GuardedCall(
-                tools=tools, sandbox=sandbox, ledger=None, questions=Questions(None), watch=None
+                tools=tools,
+                sandbox=sandbox,
+                ledger=None,
+                questions=Questions(None),
+                usage=UsageLedger(None),
+                watch=None,
             )
         return await self._guarded.run(call, site)
 

@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
 from bailiwick.gate import Allow, Deny, Verdict
 from bailiwick.ledger import Finished
+from bailiwick.policy import Policy
 from bailiwick.sandbox import Result
 from bailiwick.toolbox.approval import Answer
-from bailiwick.toolbox.record import CallOutcome, CallRecord
-from bailiwick.toolbox.reply import fence, result_text
+from bailiwick.toolbox.record import VALUE, CallOutcome, CallRecord
+from bailiwick.toolbox.reply import fence, marked_text, result_text
 
-__all__ = ["decided", "denied", "kept", "ran", "rejected", "told", "why_failed"]
+__all__ = ["Told", "decided", "denied", "in_words", "kept", "ran", "rejected", "why_failed"]
+
+
+class Told(NamedTuple):
+    """What became of a call, what the model reads of it, and what it gave as JSON data; None: nothing."""
+
+    record: CallRecord
+    text: str
+    value: Any = None
+
 
 _LONGEST = 2000
 """Characters kept of a failure's message."""
@@ -27,26 +37,29 @@ def decided(record: CallRecord, verdict: Verdict) -> CallRecord:
         reason=verdict.reason,
         where=verdict.where,
         key="" if isinstance(verdict, Allow) else verdict.key,
+        customer="" if isinstance(verdict, Allow) else verdict.customer,
     )
 
 
-def denied(record: CallRecord, verdict: Deny) -> tuple[CallRecord, str]:
+def denied(record: CallRecord, verdict: Deny) -> Told:
     text = f"Not allowed: {verdict.advice or 'this call is not permitted here.'}"
-    return replace(record, outcome="denied", error_type="denied", error=verdict.reason), text
+    return Told(replace(record, outcome="denied", error_type="denied", error=verdict.reason), text)
 
 
-def rejected(record: CallRecord, answer: Answer) -> tuple[CallRecord, str]:
+def rejected(record: CallRecord, answer: Answer) -> Told:
     why = answer.message or "no reason was given"
     text = f"This needs a person's approval and did not get it ({why}). Do not try it again."
-    return replace(record, outcome="rejected", error_type="rejected", error=why, approved_by=""), text
+    refused = replace(record, outcome="rejected", error_type="rejected", error=why, approved_by="", approved_at="")
+    return Told(refused, text)
 
 
-def kept(known: Finished, record: CallRecord) -> tuple[CallRecord, str]:
+def kept(known: Finished, record: CallRecord) -> Told:
     before = CallRecord.from_dict(known.result["record"])
-    return replace(before, span_id=record.span_id, replayed=True), str(known.result["text"])
+    again = replace(before, span_id=record.span_id, replayed=True)
+    return Told(again, str(known.result["text"]), known.result.get(VALUE))
 
 
-def ran(record: CallRecord, trust: Literal["trusted", "untrusted"], result: Result) -> CallRecord:
+def ran(record: CallRecord, trust: Literal["trusted", "mixed", "untrusted"], result: Result) -> CallRecord:
     outcome: CallOutcome = result.cause
     return replace(
         record,
@@ -74,9 +87,12 @@ def why_failed(result: Result) -> str:
     }.get(result.cause, result.cause)
 
 
-def told(record: CallRecord, effect: str, result: Result) -> str:
+def in_words(record: CallRecord, policy: Policy, result: Result) -> str:
+    effect = policy.effect
     if record.ok:
         kept_files = "".join(f"\nA file was kept: {name}" for name in record.files)
+        if record.trust == "mixed":
+            return marked_text(record.tool, result.value, policy.output.untrusted_fields) + kept_files
         return result_text(result.value) + kept_files
     if effect != "read" and record.outcome != "error":
         advice = "Whether it had its effect is not known: do not call it again; say so, and let a person look."

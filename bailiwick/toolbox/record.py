@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, cast
 
 from langchain_core.messages import ToolMessage
 
-__all__ = ["CallOutcome", "CallRecord", "record_of"]
+__all__ = ["ARTIFACT", "VALUE", "CallOutcome", "CallRecord", "record_of"]
 
 CallOutcome = Literal[
     "ok", "error", "timeout", "oom", "signal", "output", "killed",
@@ -17,14 +17,15 @@ CallOutcome = Literal[
 """How a call ended. The first row is the sandbox's; in the second the tool did not run (or nobody knows)."""
 
 ARTIFACT = "bailiwick"
+VALUE = "value"
+"""In a message's artifact, beside the record: the result as JSON data, before it became text for the model."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CallRecord:
     """One call: what was asked, what was decided and why, where it ran and how it ended.
 
-    Empty strings mean that the call did not get so far. ``trust`` is what its result is worth; ``source`` names it
-    when untrusted.
+    Empty strings mean that the call did not get so far. ``trust`` is what its result is worth.
     """
 
     id: str
@@ -37,11 +38,18 @@ class CallRecord:
     reason: str = ""
     where: str = ""
     key: str = ""
+    origins: Mapping[str, list[str]] = field(default_factory=dict[str, list[str]])
+    """Of each argument where it was found, as ``user`` or ``tool:NAME``. Empty: no rule asks."""
+    customer: str = ""
+    """What the person for whom the call was made may be told of a denial or a question; nothing internal."""
     approved_by: str = ""
+    approved_at: str = ""
+    """When the answer was read, ISO 8601 with seconds."""
     outcome: CallOutcome = "ok"
     error_type: str = ""
     error: str = ""
-    trust: Literal["trusted", "untrusted"] = "trusted"
+    trust: Literal["trusted", "mixed", "untrusted"] = "trusted"
+    """``mixed``: some fields of the result hold what others wrote."""
     sandbox: str = ""
     container: str = ""
     start_ms: float = 0.0
@@ -71,7 +79,7 @@ class CallRecord:
     @property
     def untrusted(self) -> bool:
         """Whether it brought text from outside into the conversation; the message of a failure is such text too."""
-        return self.trust == "untrusted" and self.outcome in ("ok", "error")
+        return self.trust != "trusted" and self.outcome in ("ok", "error")
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -14,7 +14,7 @@ from bailiwick.errors import PolicyError, ToolDefinitionError
 from bailiwick.gate import check_tests
 from bailiwick.policy import LoadedPolicy, Policy, SandboxPolicy, check_against_schema, load_policies
 from bailiwick.sandbox import Sandbox, Spec, compile_spec, describe_tools, inside_path
-from bailiwick.toolbox.guarded_call import RegisteredTool
+from bailiwick.toolbox.registered import RegisteredTool
 
 __all__ = ["join", "register_folder"]
 

@@ -14,14 +14,15 @@ from langchain_core.tools import BaseTool
 
 from bailiwick.definition import ToolDefinition
 from bailiwick.gate import Call
-from bailiwick.ledger import CallLedger, Questions
+from bailiwick.ledger import CallLedger, Questions, UsageLedger
 from bailiwick.resilience import run_sync
 from bailiwick.sandbox import Sandbox, open_sandbox
-from bailiwick.toolbox.guarded_call import CallSite, GuardedCall, RegisteredTool
+from bailiwick.toolbox.guarded_call import GuardedCall
 from bailiwick.toolbox.in_code import registered_in_code
 from bailiwick.toolbox.middleware import ToolboxMiddleware
 from bailiwick.toolbox.node import tool_node
 from bailiwick.toolbox.register import register_folder
+from bailiwick.toolbox.registered import CallSite, RegisteredTool
 from bailiwick.toolbox.structured import structured_tool
 from bailiwick.tracing import ErrorWatch
 
@@ -45,12 +46,19 @@ class Toolbox:
     ) -> None:
         self._tools = {tool.definition.name: tool for tool in tools}
         self._questions = Questions(ledger.file if ledger is not None else None)
+        self._usage = UsageLedger(ledger.file if ledger is not None else None)
         self._guarded = GuardedCall(
-            tools=self._tools, sandbox=sandbox, ledger=ledger, questions=self._questions, watch=watch
+            tools=self._tools,
+            sandbox=sandbox,
+            ledger=ledger,
+            questions=self._questions,
+            usage=self._usage,
+            watch=watch,
         )
         self.agent = agent
         """Who calls, as policies name it, where the graph does not say."""
         self.offered: frozenset[str] | None = None
+        self.instructions = ""
 
     @classmethod
     def open(
@@ -168,6 +176,10 @@ class Toolbox:
         """Take one call through gate, ledger and sandbox. Never raises for what the tool or the model does."""
         return await self._guarded.run(call, site)
 
+    def offered_in(self, state: object) -> frozenset[str] | None:
+        """All tools there are, in every state of a graph."""
+        return self.offered
+
     def node(self) -> Runnable[Any, Any]:
         """A graph node in place of ``ToolNode(tools)``; route to it with ``tools_condition``."""
         return tool_node(self)
@@ -182,6 +194,7 @@ class Toolbox:
         if self._guarded.ledger is not None:
             self._guarded.ledger.close()
         self._questions.close()
+        self._usage.close()
 
     def close(self) -> None:
         """As ``aclose``, from synchronous code."""

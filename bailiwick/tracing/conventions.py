@@ -183,13 +183,29 @@ def tool_call(tool: str, call_id: str, agent: str, arguments: Mapping[str, Any])
     }
 
 
-def tool_outcome(output: str, outcome: str, decision: str) -> dict[str, Any]:
-    """What the model is told of a call, how the call ended, and what the gate had said."""
-    return {**_text_output(output), "bailiwick.outcome": outcome, "bailiwick.decision": decision}
+def tool_outcome(output: str, outcome: str, decision: str, trust: str = "") -> dict[str, Any]:
+    """What the model is told of a call, how it ended, what the gate had said, and what its result is worth."""
+    return {
+        **_text_output(output),
+        "bailiwick.outcome": outcome,
+        "bailiwick.decision": decision,
+        "bailiwick.trust": trust or None,
+    }
 
 
-def policy_decision(decision: str, rule: str, reason: str, where: str, digest: str, key: str) -> dict[str, Any]:
-    """A verdict of the gate: ``where`` is the rule's file and line, ``key`` what a denial failed on."""
+def policy_decision(
+    decision: str,
+    rule: str,
+    reason: str,
+    where: str,
+    digest: str,
+    key: str,
+    origins: Mapping[str, Sequence[str]] | None = None,
+) -> dict[str, Any]:
+    """A verdict of the gate: ``where`` is the rule's file and line, ``key`` what a denial failed on.
+
+    ``origins`` is where each argument was found; empty or None: no rule asks.
+    """
     return {
         **_text_output(f"{decision}: {reason}" if reason else decision),
         "bailiwick.policy.decision": decision,
@@ -198,6 +214,7 @@ def policy_decision(decision: str, rule: str, reason: str, where: str, digest: s
         "bailiwick.policy.where": where,
         "bailiwick.policy.digest": digest,
         "bailiwick.policy.key": key or None,
+        "bailiwick.policy.origins": bounded_json(origins, CONTENT)[0] if origins else None,
     }
 
 

@@ -1,0 +1,129 @@
+"""What calls have used of the limits in their policies: counted when they begin, so that calls still running count.
+
+One row for each call and limit, written in the transaction that checks the limit (``BEGIN IMMEDIATE``), so that two
+calls that begin at once, in whatever processes, cannot both take the last of it. A call that certainly did not run
+gives back what it took; one that failed does not, since it may have had its effect.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, Decimal
+from pathlib import Path
+from threading import Lock
+
+from bailiwick.policy import Used
+
+__all__ = ["Share", "UsageLedger"]
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS bailiwick_usage (
+    call TEXT NOT NULL, what TEXT NOT NULL, whose TEXT NOT NULL, at REAL NOT NULL, amount INTEGER NOT NULL,
+    PRIMARY KEY (what, whose, call)
+) WITHOUT ROWID
+"""
+_BY_CALL = "CREATE INDEX IF NOT EXISTS bailiwick_usage_by_call ON bailiwick_usage (call)"
+_UNIT = Decimal(10) ** 6
+"""Amounts are kept in millionths, rounded up: SQLite adds whole numbers exactly and fractions not."""
+_MOST = 2**62
+
+
+@dataclass(frozen=True, kw_only=True)
+class Share:
+    """What one call takes of one limit."""
+
+    what: str
+    """What is counted: the tool, the rule, and calls or the argument that is added up."""
+    whose: str
+    """Whose calls count together: ``session:T``, ``user:U``, ``agent:A`` or ``all``."""
+    window: float | None
+    """Seconds back from now; None: for ever."""
+    calls: int | None
+    le: Decimal | None
+    """What the amounts may come to; of the two the one that is None does not limit."""
+    amount: Decimal = Decimal(0)
+
+
+class UsageLedger:
+    """What was used, in the ledger's SQLite file; ``file`` None keeps it for the life of this object only."""
+
+    def __init__(self, file: Path | None) -> None:
+        self._lock = Lock()
+        if file is not None:
+            file.parent.mkdir(parents=True, exist_ok=True)
+        self._database = sqlite3.connect(file or ":memory:", isolation_level=None, check_same_thread=False, timeout=10)
+        self._database.execute("PRAGMA journal_mode=WAL")
+        self._database.execute("PRAGMA synchronous=FULL")
+        self._database.execute(_SCHEMA)
+        self._database.execute(_BY_CALL)
+
+    async def used(self, call: str, shares: Sequence[Share]) -> list[Used]:
+        """What other calls than ``call`` have used of each limit, by now."""
+        return await asyncio.to_thread(self._used, call, shares)
+
+    async def take(self, call: str, shares: Sequence[Share]) -> int | None:
+        """Take all shares for ``call``, or none and tell which limit does not hold them, counted from 0.
+
+        A call that took its shares before has them already: what it began to use it is not counted for twice.
+        """
+        return await asyncio.to_thread(self._take, call, shares)
+
+    async def give_back(self, call: str) -> None:
+        """``call`` certainly did not run."""
+        await asyncio.to_thread(self._give_back, call)
+
+    def close(self) -> None:
+        """Close the file. Safe to call twice."""
+        with self._lock:
+            self._database.close()
+
+    def _used(self, call: str, shares: Sequence[Share]) -> list[Used]:
+        now = time.time()
+        with self._lock:
+            return [self._of(call, share, now) for share in shares]
+
+    def _take(self, call: str, shares: Sequence[Share]) -> int | None:
+        now = time.time()
+        with self._lock, self._transaction():
+            for n, share in enumerate(shares):
+                used = self._of(call, share, now)
+                if share.calls is not None and used.calls + 1 > share.calls:
+                    return n
+                if share.le is not None and (_units(share.amount) > _MOST or used.sum + share.amount > share.le):
+                    return n
+            self._database.executemany(
+                "INSERT OR IGNORE INTO bailiwick_usage VALUES (?, ?, ?, ?, ?)",
+                [(call, share.what, share.whose, now, _units(share.amount)) for share in shares],
+            )
+        return None
+
+    def _give_back(self, call: str) -> None:
+        with self._lock:
+            self._database.execute("DELETE FROM bailiwick_usage WHERE call = ?", (call,))
+
+    def _of(self, call: str, share: Share, now: float) -> Used:
+        since = now - share.window if share.window is not None else 0.0
+        row: tuple[int, int | None] = self._database.execute(
+            "SELECT count(*), sum(amount) FROM bailiwick_usage WHERE what = ? AND whose = ? AND at > ? AND call != ?",
+            (share.what, share.whose, since, call),
+        ).fetchone()
+        return Used(calls=row[0], sum=Decimal(row[1] or 0) / _UNIT)
+
+    @contextmanager
+    def _transaction(self) -> Generator[None]:
+        self._database.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._database.execute("ROLLBACK")
+            raise
+        self._database.execute("COMMIT")
+
+
+def _units(amount: Decimal) -> int:
+    return int((max(amount, Decimal(0)) * _UNIT).to_integral_value(ROUND_CEILING))
