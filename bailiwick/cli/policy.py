@@ -60,6 +60,16 @@ def explain(
     after_failed: Annotated[
         list[str] | None, typer.Option(help="A call that came before and failed: TOOL:{…}.")
     ] = None,
+    user: Annotated[
+        list[str] | None,
+        typer.Option(help="What the user said before; arguments may come from it. As often as needed."),
+    ] = None,
+    result: Annotated[
+        list[str] | None,
+        typer.Option(help="What a tool gave before: TOOL:JSON, worth what its policy says. As often as needed."),
+    ] = None,
+    used_calls: Annotated[int, typer.Option(help="Calls that used up limits before.", min=0)] = 0,
+    used_sum: Annotated[str, typer.Option(help="What was used of limits on sums before.")] = "0",
     untrusted: Annotated[
         bool, typer.Option("--untrusted", help="The conversation has read untrusted content.")
     ] = False,
@@ -72,6 +82,7 @@ def explain(
     past = [_past(each, ok=True) for each in after or ()] + [_past(each, ok=False) for each in after_failed or ()]
     with told_errors():
         from bailiwick.cli import policy_show
+        from bailiwick.cli.circumstances import origins_given, used_given
         from bailiwick.gate import Call, Context
         from bailiwick.gate.every_rule import explain as explain_call
         from bailiwick.project import agent_names
@@ -81,8 +92,14 @@ def explain(
         if agent not in (names := agent_names(layout)):
             sys.stderr.write(f"note: there is no agent {agent!r} (there are: {', '.join(names) or 'none'})\n")
         call = Call(id="explained", tool=tool, agent=agent, args=call_args)
-        sources = ("something untrusted",) if untrusted else ()
-        explained = explain_call(call, loaded, Context(session=bound, past=tuple(past), untrusted=sources))
+        context = Context(
+            session=bound,
+            past=tuple(past),
+            untrusted=("something untrusted",) if untrusted else (),
+            origins=origins_given(layout.policies, user or (), result or (), bound),
+            used=used_given(loaded, used_calls, used_sum),
+        )
+        explained = explain_call(call, loaded, context)
     if as_json:
         _print_json(policy_show.explain_document(call, explained))
     else:

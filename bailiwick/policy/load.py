@@ -16,7 +16,7 @@ from bailiwick.policy.model import Policy
 from bailiwick.policy.reach import reach_problems
 from bailiwick.policy.yaml_file import YamlFile, read_yaml
 
-__all__ = ["load_policies", "load_policy", "read_policies", "read_policy"]
+__all__ = ["beside_others", "load_policies", "load_policy", "read_policies", "read_policy"]
 
 
 def load_policy(file: Path | str) -> LoadedPolicy:
@@ -90,7 +90,7 @@ def load_policies(folder: Path | str) -> dict[str, LoadedPolicy]:
         raise problem
     loaded = {file.stem: load_policy(file) for file in files}
     for each in loaded.values():
-        for problem in _beside_others(each, loaded):
+        for problem in beside_others(each, loaded):
             raise problem
     return loaded
 
@@ -109,7 +109,7 @@ def read_policies(folder: Path | str) -> tuple[dict[str, LoadedPolicy], list[Pol
             policies[file.stem] = loaded
     # A policy that cannot be read may still be meant.
     tools = [file.stem for file in files]
-    problems += [problem for each in policies.values() for problem in _beside_others(each, tools)]
+    problems += [problem for each in policies.values() for problem in beside_others(each, tools)]
     return policies, problems
 
 
@@ -125,7 +125,7 @@ def _files(folder: Path) -> tuple[list[Path], list[PolicyError]]:
     return [file for file in files if file.suffix == ".yaml"], misnamed
 
 
-def _beside_others(loaded: LoadedPolicy, tools: Iterable[str]) -> Iterator[PolicyError]:
+def beside_others(loaded: LoadedPolicy, tools: Iterable[str]) -> Iterator[PolicyError]:
     """Tools that a rule speaks of and that have no policy, so that they can never have been called."""
     known = list(tools)
     for n, rule in enumerate(loaded.policy.rules):

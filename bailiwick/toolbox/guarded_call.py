@@ -31,11 +31,19 @@ from bailiwick.toolbox.output_files import keep_files
 from bailiwick.toolbox.provenance import worth
 from bailiwick.toolbox.record import VALUE, CallRecord
 from bailiwick.toolbox.registered import CallSite, RegisteredTool
+from bailiwick.toolbox.reload import Current, PolicyFiles
 from bailiwick.toolbox.reply import reply
 from bailiwick.tracing import ErrorPath, ErrorWatch, Span, add_egress_spans, add_inside_spans, current_traceparent, span
 from bailiwick.tracing import conventions as words
 
 __all__ = ["GuardedCall"]
+
+_NO_POLICY = Deny(
+    reason="its policy's file is gone, and a tool without a policy may not be called",
+    key="policy",
+    advice="This tool may not be used now. Do not call it again.",
+    customer="This cannot be done here now.",
+)
 
 HANDLING = 60.0
 """Seconds a sandbox may take beyond the tool's own time: to be started, and to stop a tool that will not end."""
@@ -51,6 +59,8 @@ class GuardedCall:
     questions: Questions
     usage: UsageLedger
     watch: ErrorWatch | None
+    policies: PolicyFiles | None = None
+    """Where policies may change while tools are in use. None: they do not."""
 
     async def run(self, call: Call, site: CallSite) -> ToolMessage:
         """Take ``call`` all the way and give the message for the model, its record in the message's artifact."""
@@ -62,14 +72,18 @@ class GuardedCall:
             told = await self._through(call, site, record)
             record = await self._note(opened, site, told.record)
             opened.set(words.tool_outcome(told.text, record.outcome, record.decision, trust=record.trust))
+            opened.set({"bailiwick.policy.stale": record.stale_policy or None})
             return reply(record, told.text, told.value)
 
     async def _through(self, call: Call, site: CallSite, record: CallRecord) -> Told:
-        tool = self.tools.get(call.tool)
-        if tool is None:
+        current = await self._current(call)
+        if current is None:
             known = ", ".join(sorted(site.offered if site.offered is not None else self.tools)) or "none"
             text = f"There is no tool called {call.tool!r}. Tools here: {known}."
             return Told(replace(record, outcome="unknown_tool", error_type="unknown_tool", error=text), text)
+        if current.tool is None:
+            return denied(decided(record, _NO_POLICY), _NO_POLICY)
+        tool, record = current.tool, replace(record, stale_policy=current.problem)
         offered = site.offered is None or call.tool in site.offered
         # What is not offered is for the gate to deny; its schema is nobody's business here.
         if offered and (problem := schema_problem(tool.definition.parameters, call.args)):
@@ -103,6 +117,12 @@ class GuardedCall:
             case Allow():
                 pass
         return await self._once(call, tool, site, request, record, found.context, by=by)
+
+    async def _current(self, call: Call) -> Current | None:
+        if self.policies is not None:
+            return await self.policies.current(call.tool, call.agent)
+        tool = self.tools.get(call.tool)
+        return None if tool is None else Current(tool=tool)
 
     async def _known(self, site: CallSite, request: str) -> Finished | LeftOpen | None:
         if self.ledger is None or not site.resumable:

@@ -38,6 +38,8 @@ class CallRecord:
     reason: str = ""
     where: str = ""
     key: str = ""
+    stale_policy: str = ""
+    """Why the newest version of the policy's file is not the one that decided. Empty: it is."""
     origins: Mapping[str, list[str]] = field(default_factory=dict[str, list[str]])
     """Of each argument where it was found, as ``user`` or ``tool:NAME``. Empty: no rule asks."""
     customer: str = ""

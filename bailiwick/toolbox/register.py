@@ -46,6 +46,7 @@ def join(definition: ToolDefinition, loaded: LoadedPolicy, *, project: Path, san
         definition=definition,
         policy=loaded,
         spec=spec,
+        project=project,
         inside=inside_path(definition.file),
         outputs=project.resolve() / output if output else None,
     )

@@ -24,6 +24,8 @@ class RegisteredTool:
     definition: ToolDefinition
     policy: LoadedPolicy
     spec: Spec
+    project: Path
+    """What the paths in its policy are relative to."""
     inside: str
     """The tool's file as seen in the container."""
     outputs: Path | None = None

@@ -15,14 +15,16 @@ from langchain_core.tools import BaseTool
 from bailiwick.definition import ToolDefinition
 from bailiwick.gate import Call
 from bailiwick.ledger import CallLedger, Questions, UsageLedger
+from bailiwick.policy import LoadedPolicy
 from bailiwick.resilience import run_sync
 from bailiwick.sandbox import Sandbox, open_sandbox
 from bailiwick.toolbox.guarded_call import GuardedCall
 from bailiwick.toolbox.in_code import registered_in_code
 from bailiwick.toolbox.middleware import ToolboxMiddleware
 from bailiwick.toolbox.node import tool_node
-from bailiwick.toolbox.register import register_folder
+from bailiwick.toolbox.register import join, register_folder
 from bailiwick.toolbox.registered import CallSite, RegisteredTool
+from bailiwick.toolbox.reload import PolicyFiles
 from bailiwick.toolbox.structured import structured_tool
 from bailiwick.tracing import ErrorWatch
 
@@ -54,7 +56,9 @@ class Toolbox:
             questions=self._questions,
             usage=self._usage,
             watch=watch,
+            policies=PolicyFiles(self._tools, join=self._joined, watch=watch, on_change=self._changed),
         )
+        self._prepared = False
         self.agent = agent
         """Who calls, as policies name it, where the graph does not say."""
         self.offered: frozenset[str] | None = None
@@ -139,7 +143,15 @@ class Toolbox:
 
     def prepare(self) -> None:
         """Let containers wait for every tool before its first call, as a program does that serves for long."""
-        for tool in self._tools.values():
+        self._prepared = True
+        for tool in list(self._tools.values()):
+            self._changed(tool)
+
+    def _joined(self, tool: RegisteredTool, loaded: LoadedPolicy) -> RegisteredTool:
+        return join(tool.definition, loaded, project=tool.project, sandbox=self.sandbox)
+
+    def _changed(self, tool: RegisteredTool) -> None:
+        if self._prepared:
             self.sandbox.prepare(tool.spec, tool.inside)
 
     @property
