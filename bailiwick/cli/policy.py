@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bailiwick.cli.options import AsJson, ProjectFolder, told_errors
+from bailiwick.cli.policy_simulate import simulate
+from bailiwick.cli.policy_suggest import suggest
 
 if TYPE_CHECKING:
     from bailiwick.gate import PastCall
@@ -21,7 +23,11 @@ if TYPE_CHECKING:
 
 __all__ = ["policy"]
 
-policy = typer.Typer(no_args_is_help=True, help="Check policies, explain and test decisions, compare versions.")
+policy = typer.Typer(
+    no_args_is_help=True, help="Check policies, explain and test decisions, compare versions, learn from calls."
+)
+for command in (suggest, simulate):
+    policy.command()(command)
 
 
 @policy.command()
