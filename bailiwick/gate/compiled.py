@@ -84,7 +84,9 @@ class CompiledRule:
 
     def _of_origins(self, call: Call, context: Context) -> Iterator[Failure]:
         for name, accepted in self.origins.items():
-            value = call.args.get(name)
+            if name not in call.args:
+                continue  # absent and optional: there is nothing that could come from anywhere
+            value = call.args[name]
             if self.rule.decision == "deny":
                 held = context.origins.stems_from(value, accepted)
             else:

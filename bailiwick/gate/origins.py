@@ -143,7 +143,8 @@ def result_sources(
     place must not let what others wrote pass. A result without any fields is then untrusted as a whole.
     """
     told = frozenset(labels)
-    derived = tuple(islice(leaves(dict(made_from)), _MOST)) if made_from is not None else None
+    # Of the arguments only the values: their names are the tool's own.
+    derived = tuple(islice(leaves(list(made_from.values())), _MOST)) if made_from is not None else None
     if trust == "trusted" and not untrusted_fields:
         own, others = list(leaves(value)), list[Any]()
     elif trust == "trusted" and isinstance(value, (Mapping, list)):

@@ -30,6 +30,8 @@ def rule_within(inner: Rule, outer: Rule) -> bool:
     if not denies and not set(inner.args) <= set(outer.args):
         return False
     for name, arg in outer.args.items():
+        if denies and inner.decision != "deny" and arg.accepted is not None:
+            return False  # empty text comes from nowhere: to be accepted is not to be found
         own = inner.args.get(name)
         if own is not None:
             held = deny_within(own, arg) if inner.decision == "deny" else within(own, arg)

@@ -62,7 +62,7 @@ def worth(policy: Policy, call: Call, context: Context, value: Any) -> Literal["
     trust = policy.output.trust
     if trust == "inherit":
         trusted = {source.label for source in context.origins.sources if not source.label.startswith("untrusted:")}
-        clean = not context.untrusted or context.origins.foreign(dict(call.args), trusted) is None
+        clean = not context.untrusted or context.origins.foreign(list(call.args.values()), trusted) is None
         trust = "trusted" if clean else "untrusted"
     if trust == "untrusted" or not policy.output.untrusted_fields:
         return trust

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bailiwick.gate import Allow, Ask, Call, Context, Deny, PastCall, decide
-from bailiwick.policy import LoadedPolicy, Policy
+from bailiwick.gate import Allow, Ask, Call, Context, Deny, Origins, PastCall, Source, decide, leaves
+from bailiwick.policy import LoadedPolicy, Policy, Used
 
 NAMES = st.sampled_from(["a", "b"])
 LIKELY = st.sampled_from(["a", "1", 1, 0, True, 0.5])  # values that the constraints below are about
@@ -36,11 +37,21 @@ CONSTRAINTS = st.one_of(
     st.sampled_from(["a", 1, True, "$session.user_id", "$session.none"]).map(lambda value: {"equals": value}),
     st.integers(-3, 3).map(lambda bound: {"type": "decimal", "ge": bound, "le": bound + 2}),
     st.integers(0, 3).map(lambda length: {"max_length": length}),
+    st.sampled_from([["user"], ["user", "tool:u"], ["model"], ["untrusted:u"]]).map(lambda named: {"from": named}),
 )  # fmt: skip
 AFTER = st.lists(
     st.builds(
         lambda tool, ok, same: {"tool": tool, "ok": ok, "same": same},
         st.sampled_from(["t", "u"]), st.booleans(), st.lists(NAMES, max_size=2),
+    ),
+    max_size=1,
+)  # fmt: skip
+
+
+LIMITS = st.lists(
+    st.builds(
+        lambda per, calls: {"per": per, "calls": calls},
+        st.sampled_from(["session", "user", "all"]), st.integers(0, 3),
     ),
     max_size=1,
 )  # fmt: skip
@@ -53,19 +64,39 @@ def rules(*decisions: str) -> st.SearchStrategy[list[dict[str, Any]]]:
             "agents": st.sampled_from([["any"], ["any"], ["x"], ["x", "y"], []]),
             "args": st.dictionaries(NAMES, CONSTRAINTS, max_size=2),
             "after": AFTER,
+            "limits": LIMITS,
             "reason": st.just("r"),
         }
     )
-    return st.lists(rule, max_size=4).map(lambda found: [{**each, "id": f"r{n}"} for n, each in enumerate(found)])
+    return st.lists(rule, max_size=4).map(
+        lambda found: [
+            {**each, "id": f"r{n}", "limits": each["limits"] if each["decision"] != "deny" else []}
+            for n, each in enumerate(found)
+        ]
+    )
 
 
+ENTERED = st.lists(
+    st.builds(
+        lambda label, value, made: Source(label=label, values=tuple(leaves(value)), made_from=made),
+        st.sampled_from(["user", "operator", "tool:u", "untrusted:u"]),
+        JSON,
+        st.sampled_from([None, None, ("a",), ()]),
+    ),
+    max_size=3,
+).map(Origins)
+USED = st.dictionaries(
+    st.tuples(st.sampled_from(["r0", "r1"]), st.just(0)), st.builds(Used, calls=st.integers(0, 3)), max_size=2
+)
 CALLS = st.builds(
     lambda agent, args: Call(id="c", tool="t", agent=agent, args=args),
     AGENTS,
     st.dictionaries(NAMES, LIKELY | JSON, max_size=2),
 )
 CONTEXTS = st.builds(
-    lambda session, past, untrusted: Context(session=session, past=tuple(past), untrusted=untrusted),
+    lambda session, past, untrusted, origins, used: Context(
+        session=session, past=tuple(past), untrusted=untrusted, origins=origins, used=used
+    ),
     st.dictionaries(st.just("user_id"), JSON, max_size=1),
     st.lists(
         st.builds(
@@ -75,6 +106,8 @@ CONTEXTS = st.builds(
         max_size=2,
     ),
     st.sampled_from([(), ("page",)]),
+    ENTERED,
+    USED,
 )  # fmt: skip
 UNTRUSTED = st.sampled_from(["allow", "ask", "deny"])
 
@@ -135,8 +168,8 @@ def test_one_allow_rule_less_never_opens_anything(
 def test_untrusted_content_never_opens_anything(
     written: list[dict[str, Any]], on_untrusted: str, call: Call, context: Context
 ) -> None:
-    clean = Context(session=context.session, past=context.past)
-    tainted = Context(session=context.session, past=context.past, untrusted=("page",))
+    clean = replace(context, untrusted=())
+    tainted = replace(context, untrusted=("page",))
     policy = loaded(written, on_untrusted)
     assert strictness(decide(call, policy, tainted)) >= strictness(decide(call, policy, clean))
 
@@ -163,3 +196,30 @@ def test_what_is_allowed_is_named_by_a_rule_whose_every_condition_holds(
 def test_the_same_question_gets_the_same_answer(written: list[dict[str, Any]], call: Call, context: Context) -> None:
     policy = loaded(written)
     assert decide(call, policy, context) == decide(call, policy, context) == decide(call, loaded(written), context)
+
+
+@settings(max_examples=150)
+@given(rules("allow", "ask", "deny"), CALLS, CONTEXTS)
+def test_knowing_less_of_where_values_come_from_never_opens_anything(
+    written: list[dict[str, Any]], call: Call, context: Context
+) -> None:
+    """Without ``model`` among the origins, and without deny rules that need to know one."""
+    asking = [
+        {**each, "args": {name: arg for name, arg in each["args"].items() if arg != {"from": ["model"]}}}
+        for each in written
+        if each["decision"] != "deny"
+    ]
+    policy = loaded(asking)
+    blind = replace(context, origins=Origins())
+    assert strictness(decide(call, policy, blind)) >= strictness(decide(call, policy, context))
+
+
+@settings(max_examples=150)
+@given(rules("allow", "ask"), CALLS, CONTEXTS)
+def test_more_use_of_limits_never_opens_anything_that_one_rule_holds(
+    written: list[dict[str, Any]], call: Call, context: Context
+) -> None:
+    policy = loaded(written[:1])
+    more = {("r0", 0): Used(calls=context.used.get(("r0", 0), Used()).calls + 1)}
+    used, less = (decide(call, policy, replace(context, used=each)) for each in (more, context.used))
+    assert strictness(used) >= strictness(less)

@@ -11,9 +11,9 @@ from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from bailiwick.gate import Allow, Ask, Call, Context, Deny, PastCall, decide
+from bailiwick.gate import NOWHERE, Allow, Ask, Call, Context, Deny, Origins, PastCall, Source, decide
 from bailiwick.gate.difference import policy_difference
-from bailiwick.policy import ArgRule, LoadedPolicy, Policy
+from bailiwick.policy import ArgRule, LoadedPolicy, Policy, Used
 
 NAMES = ["a", "b"]
 BOUNDS = st.integers(-1, 3)
@@ -40,11 +40,29 @@ CONSTRAINTS = st.one_of(
     ranges("integer"),
     ranges("decimal"),
 )  # fmt: skip
+ORIGINS = st.sampled_from(
+    [
+        {}, {}, {}, {"from": ["user"]}, {"from": ["user", "tool:u"]}, {"from": ["model"]}, {"from": ["untrusted:u"]},
+        {"from": ["any"]}, {"links": ["user"]}, {"without": ["pii"]},
+    ]
+)  # fmt: skip
 ARGS = st.builds(
-    lambda constraint, optional: {**constraint, "optional": True} if optional else constraint,
+    lambda constraint, optional, origins: {
+        **constraint,
+        **({"optional": True} if optional else {}),
+        **(origins if constraint.get("type") != "boolean" else {}),
+    },
     CONSTRAINTS,
     st.sampled_from([False, False, True]),
+    ORIGINS,
 )
+LIMITS = st.lists(
+    st.builds(
+        lambda per, window, calls: {"per": per, "calls": calls, **({"window": window} if window else {})},
+        st.sampled_from(["all", "session"]), st.sampled_from(["", "1d", "1h"]), st.integers(0, 2),
+    ),
+    max_size=1,
+)  # fmt: skip
 RULE = st.fixed_dictionaries(
     {
         "decision": st.sampled_from(["allow", "ask", "deny"]),
@@ -60,6 +78,7 @@ RULE = st.fixed_dictionaries(
             ),
             max_size=1,
         ),
+        "limits": LIMITS,
         "approval": st.sampled_from([{}, {}, {"by": ["role:lead"]}, {"by": ["role:lead", "role:other"]}]),
         "reason": st.just("r"),
     }
@@ -74,7 +93,7 @@ def versions(draw: st.DrawFn) -> tuple[LoadedPolicy, LoadedPolicy]:
     old = draw(RULES)
     new = [dict(rule) for rule in old]
     for _ in range(draw(st.integers(0, 2))):
-        match draw(st.sampled_from(["drop", "add", "change", "swap", "decide"])):
+        match draw(st.sampled_from(["drop", "add", "change", "limit", "swap", "decide"])):
             case "drop" if new:
                 new.pop(draw(st.integers(0, len(new) - 1)))
             case "add":
@@ -83,6 +102,9 @@ def versions(draw: st.DrawFn) -> tuple[LoadedPolicy, LoadedPolicy]:
                 place = draw(st.integers(0, len(new) - 1))
                 name = draw(st.sampled_from(NAMES))
                 new[place] = {**new[place], "args": {**new[place]["args"], name: draw(ARGS)}}
+            case "limit" if new:
+                place = draw(st.integers(0, len(new) - 1))
+                new[place] = {**new[place], "limits": draw(LIMITS)}
             case "swap" if len(new) > 1:
                 new.append(new.pop(0))
             case "decide" if new:
@@ -94,9 +116,20 @@ def versions(draw: st.DrawFn) -> tuple[LoadedPolicy, LoadedPolicy]:
 
 
 def loaded(rules: list[dict[str, Any]], on_untrusted: str) -> LoadedPolicy:
-    numbered = [{**rule, "id": f"r{n}"} for n, rule in enumerate(rules)]
+    numbered = [{**_that_may_stand(rule), "id": f"r{n}"} for n, rule in enumerate(rules)]
     policy = Policy.model_validate({"tool": "t", "rules": numbered, "on_untrusted": on_untrusted})
     return LoadedPolicy(policy=policy, file=Path("t.yaml"))
+
+
+def _that_may_stand(rule: dict[str, Any]) -> dict[str, Any]:
+    """A rule that denies knows no limits and says nothing of what a value carries."""
+    if rule["decision"] != "deny":
+        return rule
+    kept = {
+        name: {key: value for key, value in arg.items() if key not in ("links", "without")}
+        for name, arg in rule["args"].items()
+    }
+    return {**rule, "limits": [], "args": kept}
 
 
 ABSENT = object()
@@ -107,14 +140,30 @@ PASTS = [
 ]
 SESSIONS = [{}, {"user_id": "a"}, {"user_id": 1}]
 TRUST = [(), ("page",)]
+ENTERED = [
+    NOWHERE,
+    Origins([Source(label="user", values=("a", 1))]),
+    Origins(
+        [
+            Source(label="tool:u", values=("a", "ab", 1, 0.5), labels=frozenset({"pii"})),
+            Source(label="untrusted:u", values=("b", 2)),
+        ]
+    ),
+]
+USED: list[dict[tuple[str, int], Used]] = [
+    {},
+    {("r0", 0): Used(calls=1)},
+    {(f"r{n}", 0): Used(calls=2) for n in range(5)},
+]
 
 
 def every_call(values: list[Any], names: list[str]) -> Iterator[tuple[Call, Context]]:
     for agent, *chosen in itertools.product(["x", "y", "z"], *[[*values, ABSENT] for _ in names]):
         args = {name: value for name, value in zip(names, chosen, strict=True) if value is not ABSENT}
-        for session, past, untrusted in zip(SESSIONS, PASTS, TRUST * 2, strict=False):
+        for n, (session, past, untrusted) in enumerate(zip(SESSIONS, PASTS, TRUST * 2, strict=False)):
             call = Call(id="c", tool="t", agent=agent, args=args)
-            yield call, Context(session=session, past=past, untrusted=untrusted)
+            for origins, used in ((NOWHERE, USED[n]), (ENTERED[1], USED[n - 1]), (ENTERED[2], USED[n - 2])):
+                yield call, Context(session=session, past=past, untrusted=untrusted, origins=origins, used=used)
 
 
 def less_strict(now: Allow | Ask | Deny, before: Allow | Ask | Deny) -> bool:
