@@ -86,8 +86,8 @@ class Circumstances:
         if not call.began or (verdict.decision == "deny" and not untold):
             return
         loaded = self.policies.get(call.tool)
-        sources = tuple(sources_of(call, loaded, context.origins))
-        self._brought[id(call)] = sources, taints(call, loaded, context.origins)
+        sources = tuple(sources_of(call, loaded, context))
+        self._brought[id(call)] = sources, taints(call, loaded, context)
         self._happened.setdefault(conversation.thread, []).append(call)
         if loaded is None or not call.ran:
             return

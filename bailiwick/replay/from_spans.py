@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import Any, cast
 
 from bailiwick.gate import leaves
-from bailiwick.replay.recorded import BEFORE, Conversation, RecordedCall, Said
+from bailiwick.replay.recorded import BEFORE, Conversation, RecordedCall, Said, recorded_origins
 from bailiwick.replay.span_record import CUT, SpanRecord
 from bailiwick.tracing import conventions as words
 
@@ -75,7 +75,10 @@ def _said(trace: Sequence[SpanRecord], missing: dict[str, str]) -> Iterator[Said
         at = span.start.timestamp()
         if span.kind == "RETRIEVER" and span.attributes.get("bailiwick.retrieval.relevant") is not False:
             for passage in span.numbered("retrieval.documents"):
-                text = _whole(str(passage.get("document.content") or ""), "knowledge", missing)
+                texts = (
+                    value for name, value in passage.items() if name != "document.score" and isinstance(value, str)
+                )
+                text = _whole("\n".join(texts), "knowledge", missing)
                 yield Said(label="knowledge", text=text, at=span.end.timestamp())
         elif _is_chat(span):
             for message in span.numbered("llm.input_messages"):
@@ -174,15 +177,9 @@ def _arguments(span: SpanRecord) -> tuple[dict[str, Any], str]:
 
 def _origins(text: str) -> dict[str, tuple[str, ...]]:
     try:
-        found: object = json.loads(text)
+        return recorded_origins(json.loads(text or "{}"))
     except ValueError:
-        return {}
-    if not isinstance(found, dict):
-        return {}
-    by_arg = cast("dict[str, Any]", found)
-    return {
-        name: tuple(map(str, cast("list[Any]", labels))) for name, labels in by_arg.items() if isinstance(labels, list)
-    }
+        return {}  # it was too long to be recorded whole
 
 
 def _as_one(calls: Iterable[RecordedCall]) -> Iterator[RecordedCall]:

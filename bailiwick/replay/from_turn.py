@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, cast
 
-from bailiwick.replay.recorded import BEFORE, Conversation, RecordedCall, Said
+from bailiwick.replay.recorded import BEFORE, Conversation, RecordedCall, Said, recorded_origins
 
 __all__ = ["conversations_of_turns", "is_turn"]
 
@@ -34,7 +34,7 @@ def conversations_of_turns(turns: Iterable[Mapping[str, Any]]) -> list[Conversat
         )
         said = list(before.said)
         for passage in _mappings(turn.get("passages")):
-            said.append(Said(label="knowledge", text=str(passage.get("text") or ""), at=at))
+            said.append(Said(label="knowledge", text=_text(passage), at=at))
         calls = list(before.calls)
         for data in _mappings(turn.get("calls")):
             at += 1
@@ -71,9 +71,14 @@ def _call(data: Mapping[str, Any], thread: str, trace: str, at: float) -> Record
         where=text("where"),
         outcome=text("outcome"),
         trust=text("trust"),
+        origins=recorded_origins(data.get("origins")),
     )
 
 
 def _mappings(value: object) -> list[Mapping[str, Any]]:
     items = cast("list[object]", value) if isinstance(value, list) else []
     return [cast("Mapping[str, Any]", item) for item in items if isinstance(item, Mapping)]
+
+
+def _text(passage: Mapping[str, Any]) -> str:
+    return "\n".join(each for each in passage.values() if isinstance(each, str))

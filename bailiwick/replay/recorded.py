@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
-__all__ = ["BEFORE", "Conversation", "RecordedCall", "Said"]
+__all__ = ["BEFORE", "Conversation", "RecordedCall", "Said", "recorded_origins"]
 
 BEFORE = "before"
 """Among what is missing of a conversation: its beginning."""
@@ -91,3 +91,15 @@ class Conversation:
     calls: tuple[RecordedCall, ...] = ()
     missing: Mapping[str, str] = field(default_factory=dict[str, str])
     """What the record lacks, and why: ``before`` (its beginning), or a label of texts (``user``). Empty: nothing."""
+
+
+def recorded_origins(value: object) -> dict[str, tuple[str, ...]]:
+    """``{argument: [label, ...]}`` as it is recorded; nothing of what has another form."""
+    if not isinstance(value, Mapping):
+        return {}
+    given = cast("Mapping[object, object]", value)
+    return {
+        str(name): tuple(str(each) for each in cast("list[object]", labels))
+        for name, labels in given.items()
+        if isinstance(labels, list)
+    }

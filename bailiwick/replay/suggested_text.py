@@ -74,7 +74,8 @@ def _untrusted_in_words(tainted: Sequence[Seen]) -> str:
 
 def _head(existing: LoadedPolicy | None) -> Iterator[str]:
     if existing is None:
-        yield f"effect: write  {_BY_HAND} (read | write | egress | exec); this is the least that may be repeated"
+        yield f"effect: write  {_BY_HAND} (read | write | egress | exec); a write is never repeated blindly"
+        yield f"output: {{trust: untrusted}}  {_BY_HAND}: trusted, where nobody else's words are in the result"
         return
     policy = existing.policy
     yield f"effect: {policy.effect}  # as in the policy that there is"
