@@ -129,8 +129,10 @@ def _agents(rule: Rule, policies: Sequence[Policy]) -> Iterator[str]:
     yield from (*sorted(named), _STRANGER)
 
 
-def _session(rules: Iterable[Rule], args: dict[str, Any]) -> dict[str, Any]:
-    return {
+def _session(rules: Sequence[Rule], args: dict[str, Any]) -> dict[str, Any]:
+    # Of a limit per user somebody has to be the user.
+    anyone = {"user_id": "U-1"} if any(limit.per == "user" for rule in rules for limit in rule.limits) else {}
+    return anyone | {
         arg.equals.removeprefix(_SESSION): args[name]
         for rule in rules
         for name, arg in rule.args.items()

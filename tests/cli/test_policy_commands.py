@@ -142,24 +142,34 @@ def test_a_denied_call_is_told_condition_by_condition_for_each_rule(desk: Path) 
     found = document(*CALL, json.dumps({**REFUND, "amount": 900}))
     assert (found["decision"], found["rule"]) == ("deny", "large")
     conditions = {rule["rule"]: [each["key"] for each in rule["not_met"]] for rule in found["rules"]}
-    assert conditions == {"large": ["args.amount.le", "after.0"], "small": ["args.amount.le", "after.0"]}
+    assert conditions == {
+        "large": ["args.amount.le", "after.0"],
+        "small": ["args.amount.le", "after.0", "limits.1", "args.order_id.from", "args.amount.from"],
+    }
     file = desk / "policies/refund_order.yaml"
     bound = found["rules"][1]["not_met"][0]
-    assert bound["where"] == f"{file}:{line_of(file, 'le: 50}')}"
+    assert bound["where"] == f"{file}:{line_of(file, 'le: 50, from')}"
     assert bound["why"] == "900 is not at most 50"
 
     shown = policy(*CALL, json.dumps({**REFUND, "amount": 900}))
-    assert f"args.amount.le: 900 is not at most 50 policies/refund_order.yaml:{line_of(file, 'le: 50}')}" in shown
+    assert f"args.amount.le: 900 is not at most 50 policies/refund_order.yaml:{line_of(file, 'le: 50, from')}" in shown
     assert "the model reads: " in shown
 
 
 def test_what_came_before_who_speaks_and_what_was_read_count(desk: Path) -> None:
-    assert document(*CALL, json.dumps(REFUND), *LOOKED_UP)["decision"] == "allow"
+    said = ("--user", "refund 20 euro of ORD-000001", "--session", '{"user_id": "C-1"}')
+    assert document(*CALL, json.dumps(REFUND), *LOOKED_UP, *said)["decision"] == "allow"
+    unsaid = document(*CALL, json.dumps(REFUND), *LOOKED_UP, *said[2:])
+    assert (unsaid["decision"], unsaid["key"]) == ("ask", "args.order_id.from")
+    given = ("--result", 'lookup_order:{"order_id": "ORD-000001", "total": 20}')
+    assert document(*CALL, json.dumps(REFUND), *LOOKED_UP, *given, *said[2:])["decision"] == "allow"
+    used = document(*CALL, json.dumps(REFUND), *LOOKED_UP, *said, "--used-sum", "190")
+    assert (used["decision"], used["key"]) == ("deny", "limits.1")
     failed = ("--after-failed", LOOKED_UP[1])
     assert document(*CALL, json.dumps(REFUND), *failed)["decision"] == "deny"
     asked = document(*CALL, json.dumps({**REFUND, "amount": 100}), *LOOKED_UP)
     assert (asked["decision"], asked["approval"]["by"]) == ("ask", ["role:refund-lead"])
-    untrusted = document(*CALL, json.dumps(REFUND), *LOOKED_UP, "--untrusted")
+    untrusted = document(*CALL, json.dumps(REFUND), *LOOKED_UP, *said, "--untrusted")
     assert (untrusted["decision"], untrusted["key"]) == ("deny", "on_untrusted")
 
     own = ("explain", "find_orders", "--agent", "support", "--args", '{"customer_id": "C-1"}')
@@ -214,12 +224,12 @@ def test_an_agent_that_is_not_there_is_pointed_out(desk: Path) -> None:
 
 
 def test_the_tests_of_all_policies_are_run_and_counted(desk: Path) -> None:
-    assert "18 passed, 0 failed" in policy("test")
+    assert "20 passed, 0 failed" in policy("test")
     change(desk / "policies/refund_order.yaml", "because: large", "because: small")
     shown = policy("test", code=1)
     file = desk / "policies/refund_order.yaml"
-    assert "17 passed, 1 failed" in shown
-    assert f"FAILED policies/refund_order.yaml:{line_of(file, 'amount: 120') - 1}" in shown
+    assert "19 passed, 1 failed" in shown
+    assert f"FAILED policies/refund_order.yaml:{line_of(file, 'amount: 120') - 2}" in shown
     found = document("test", code=1)
     assert [(each["tool"], each["got"]) for each in found["tests"] if not each["passed"]] == [("refund_order", "ask")]
 
@@ -231,8 +241,12 @@ def test_the_tests_of_all_policies_are_run_and_counted(desk: Path) -> None:
 def changed(desk: Path, tmp_path: Path) -> Path:
     """The folder as it was, beside a project whose refunds go up to 100 and may write more."""
     before = tmp_path / "before"
+    # With a limit, less under one rule is more for the question behind it: once the limit is reached, nobody was asked.
+    file = desk / "policies/refund_order.yaml"
+    change(file, next(line for line in file.read_text().splitlines() if "limits: [{per: session" in line), "")
+    change(file, file.read_text()[file.read_text().index("tests:") :], "")
     shutil.copytree(desk / "policies", before)
-    change(desk / "policies/refund_order.yaml", "gt: 0, le: 50}", "gt: 0, le: 100}")
+    change(desk / "policies/refund_order.yaml", "gt: 0, le: 50, from", "gt: 0, le: 100, from")
     change(desk / "policies/refund_order.yaml", "gt: 50, le: 500", "gt: 100, le: 500")
     change(desk / "policies/refund_order.yaml", "write: [data/orders]", "write: [data]")
     return before
@@ -243,7 +257,7 @@ def test_what_became_wider_is_marked_and_shown_by_a_call(desk: Path, changed: Pa
     wider = {each["key"]: each for each in found["changes"] if each["direction"] == "wider"}
     assert set(wider) == {"rules.small", "rules.large", "sandbox.files.write"}
     small = wider["rules.small"]
-    assert "le 50 → type decimal, gt 0, le 100" in small["text"]
+    assert "le 50, from ['user', 'tool:lookup_order'] → type decimal, gt 0, le 100, from" in small["text"]
     assert "refund_order(order_id='ORD-" in small["example"]
     assert "by support (after a successful lookup_order" in small["example"]
     assert small["example"].endswith("): asked about (role:refund-lead) before, allowed now")
@@ -255,8 +269,12 @@ def test_what_became_wider_is_marked_and_shown_by_a_call(desk: Path, changed: Pa
 
 def test_a_limit_that_another_rule_asks_about_first_is_no_widening(desk: Path, tmp_path: Path) -> None:
     before = tmp_path / "before"
+    # With a limit, less under one rule is more for the question behind it: once the limit is reached, nobody was asked.
+    file = desk / "policies/refund_order.yaml"
+    change(file, next(line for line in file.read_text().splitlines() if "limits: [{per: session" in line), "")
+    change(file, file.read_text()[file.read_text().index("tests:") :], "")
     shutil.copytree(desk / "policies", before)
-    change(desk / "policies/refund_order.yaml", "gt: 0, le: 50}", "gt: 0, le: 100}")
+    change(desk / "policies/refund_order.yaml", "gt: 0, le: 50, from", "gt: 0, le: 100, from")
     (found,) = document("diff", str(before), "--fail-on-wider")["changes"]
     assert (found["key"], found["direction"]) == ("rules.small", "same")
 
