@@ -89,7 +89,7 @@ class Circumstances:
         sources = tuple(sources_of(call, loaded, context))
         self._brought[id(call)] = sources, taints(call, loaded, context)
         self._happened.setdefault(conversation.thread, []).append(call)
-        if loaded is None or not call.ran:
+        if loaded is None or not call.ran or verdict.decision == "deny":
             return
         for rule in loaded.policy.rules:
             if rule.id == verdict.rule:

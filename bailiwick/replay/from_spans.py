@@ -10,6 +10,7 @@ from itertools import groupby
 from typing import Any, cast
 
 from bailiwick.gate import leaves
+from bailiwick.gate.json_value import malformed
 from bailiwick.replay.recorded import BEFORE, Conversation, RecordedCall, Said, recorded_origins
 from bailiwick.replay.span_record import CUT, SpanRecord
 from bailiwick.tracing import conventions as words
@@ -214,6 +215,8 @@ def _speakers(spans: Sequence[SpanRecord], calls: Sequence[RecordedCall]) -> dic
         *(name for text in texts for name in _SPEAKER.findall(text)),
         *(leaf for call in calls for leaf in leaves(dict(call.args)) if type(leaf) in (str, int)),
     ):
+        if malformed(candidate):
+            continue
         name = words.turn(agent="", thread="", user_id=candidate, question="")["user.id"]
         if name in wanted:
             found.setdefault(name, candidate)

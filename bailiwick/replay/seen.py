@@ -72,7 +72,7 @@ def seen_before(seen: Sequence[Seen], tools: Collection[str]) -> Iterator[tuple[
 
 
 def most_in_a_conversation(seen: Sequence[Seen]) -> tuple[int, list[Seen]] | None:
-    """The most calls of one conversation, and which those are; None where the record does not hold whole ones."""
+    """The most of ``seen`` in one conversation, and which; None where the record does not hold whole conversations."""
     by_thread: dict[str, list[Seen]] = {}
     for each in seen:
         if not each.conversation.named or BEFORE in each.conversation.missing:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, cast
 
 __all__ = ["CUT", "SpanRecord", "read_span"]
@@ -72,7 +72,7 @@ def _moment(text: object, name: str) -> datetime:
         found = text if isinstance(text, datetime) else datetime.fromisoformat(str(text).replace("Z", "+00:00"))
     except ValueError:
         raise ValueError(f"its {name} is no time: {text!r}") from None
-    return found.astimezone()
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 def _flat(prefix: str, value: object) -> Iterator[tuple[str, Any]]:

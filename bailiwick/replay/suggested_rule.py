@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from bailiwick.policy import Approval, LoadedPolicy
@@ -23,22 +23,28 @@ class SuggestedRule:
     agents: Constraint
     args: tuple[Argument, ...]
     after: tuple[Constraint, ...]
-    limits: tuple[Constraint, ...]
     approval: Approval | None
     seen: Sequence[Seen]
-    remarks: tuple[str, ...]
+    limits: tuple[Constraint, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+    def limited(self, under: Sequence[Seen]) -> SuggestedRule:
+        """With a limit that all of ``under``, which are decided by this rule and ran, keep to."""
+        if (most := most_in_a_conversation(under)) is None:
+            return replace(self, remarks=("no limits: the record does not hold whole conversations",))
+        limit = Constraint(key="limits", value={"per": "session", "calls": most[0]}, seen=most[1])
+        return replace(self, limits=(limit,))
 
 
 def suggested_rule(
     seen: Sequence[Seen],
-    others: Sequence[Seen],
     *,
     decision: Literal["allow", "ask"],
     tools: Mapping[str, Any],
     existing: LoadedPolicy | None,
     exact: bool = False,
 ) -> SuggestedRule:
-    """The rule for ``seen``. ``others`` also count for its limits: calls that were let through alike and then failed.
+    """The rule for ``seen``, without limits yet.
 
     ``existing`` is asked who may approve; ``exact`` lets its arguments be nothing but what they were.
     """
@@ -50,12 +56,6 @@ def suggested_rule(
         Constraint(key="after", value={"tool": tool, "ok": True, **({"same": list(same)} if same else {})}, seen=seen)
         for tool, same in seen_before(seen, tools)
     ]
-    limits: list[Constraint] = []
-    remarks: list[str] = []
-    if (most := most_in_a_conversation([*seen, *others])) is not None:
-        limits.append(Constraint(key="limits", value={"per": "session", "calls": most[0]}, seen=most[1]))
-    else:
-        remarks.append("no limits: the record does not hold whole conversations")
     count = f"{len(seen)} call{'' if len(seen) == 1 else 's'}"
     return SuggestedRule(
         id="seen" if decision == "allow" else "approved",
@@ -64,10 +64,8 @@ def suggested_rule(
         agents=Constraint(key="agents", value=agents, seen=seen),
         args=tuple(args),
         after=tuple(after),
-        limits=tuple(limits),
         approval=_approval(seen, existing, names) if decision == "ask" else None,
         seen=seen,
-        remarks=tuple(remarks),
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from bailiwick.errors import InputRefused, PolicyError
 from bailiwick.gate import Allow, Call, Verdict, decide
+from bailiwick.gate.json_value import malformed
 from bailiwick.gate.lint import lint
 from bailiwick.policy import LoadedPolicy, load_policy
 from bailiwick.replay.circumstances import Circumstances, in_order
@@ -102,6 +103,8 @@ class _Maker:
         loaded = self._loaded(rules)
         asked = [each for each in self._approved if loaded is None or self._decisions(loaded)[id(each.call)] != "ask"]
         rules, loaded = self._with_question(rules, loaded, asked)
+        rules = [rule.limited(self._under(rule, loaded)) for rule in rules]
+        loaded = _load(self._tool, self._text(rules))
         verdicts = self._verdicts(loaded)
         remarks = self._remarks(verdicts)
         uncovered = self._uncovered(verdicts)
@@ -140,12 +143,17 @@ class _Maker:
         return rules, loaded
 
     def _rule(self, seen: Sequence[Seen], decision: Literal["allow", "ask"], *, exact: bool = False) -> SuggestedRule:
-        failed = [
+        return suggested_rule(seen, decision=decision, tools=self._tools, existing=self._existing, exact=exact)
+
+    def _under(self, rule: SuggestedRule, loaded: LoadedPolicy) -> list[Seen]:
+        """Calls that ``rule`` would let through, and which would use up its limits."""
+        verdicts = self._verdicts(loaded)
+        found = [
             each
             for each in self._seen
-            if each.call.decision == decision and each.call.ran and not each.call.ok and not each.call.incomplete
+            if (verdict := verdicts[id(each.call)]).rule == rule.id and verdict.decision != "deny" and each.call.ran
         ]
-        return suggested_rule(seen, failed, decision=decision, tools=self._tools, existing=self._existing, exact=exact)
+        return found or list(rule.seen)
 
     def _text(
         self, rules: Sequence[SuggestedRule], *, tests: Sequence[Mapping[str, Any]] = (), remarks: Sequence[str] = ()
@@ -208,7 +216,9 @@ _FUTURE = {"allow": "allowed without asking", "ask": "asked about", "deny": "den
 
 
 def _usable(call: RecordedCall) -> bool:
-    return call.ok and call.decision in ("allow", "ask") and not call.incomplete
+    return (
+        call.ok and call.decision in ("allow", "ask") and not call.incomplete and not malformed(dict(call.args))
+    )  # what is malformed no policy lets through, whatever a file says
 
 
 def _named(call: RecordedCall) -> str:

@@ -48,6 +48,6 @@ def _escaped(found: re.Match[str]) -> str:
 def _number(value: int | float | Decimal) -> str:
     number = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
     written = format(number, "f")
-    if "." in written:
-        written = written.rstrip("0").rstrip(".") if not isinstance(value, float) else written
-    return written
+    if isinstance(value, float):
+        return written if "." in written else f"{written}.0"
+    return written.rstrip("0").rstrip(".") if "." in written else written

@@ -1,4 +1,4 @@
-"""Recorded conversations made in a test: spans with our own words, in the form in which Phoenix's REST API gives them."""
+"""Recorded conversations made in a test: spans in our own words, in the form in which Phoenix's REST API gives them."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Recording:
         alone: bool = True,
         **more: Any,
     ) -> str:
-        """A call and its verdict. ``outcome`` empty: it waits. ``alone``: the model asked for it after what was before."""
+        """A call and its verdict. ``outcome`` empty: it waits. ``alone``: nothing beside it."""
         self._asked += 1
         name = id or f"{tool}-{self._asked}"
         if alone and not id:
