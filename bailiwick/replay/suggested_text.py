@@ -26,12 +26,13 @@ def policy_text(
     on_untrusted: Literal["allow", "ask", "deny"],
     tainted: Sequence[Seen],
     existing: LoadedPolicy | None,
+    trust: Literal["trusted", "untrusted"],
     tests: Sequence[Mapping[str, Any]],
     remarks: Sequence[str],
 ) -> str:
-    """The file. ``existing`` gives what no call tells; None: the least of it. ``tainted``: why ``on_untrusted`` is so.
+    """The file. ``existing`` gives what no call tells; None: the least of it, and ``trust`` as it was recorded.
 
-    ``remarks`` stand at its head.
+    ``tainted``: why ``on_untrusted`` is so. ``remarks`` stand at its head.
     """
     seen = [each for rule in rules for each in rule.seen]
     lines = [
@@ -41,7 +42,7 @@ def policy_text(
         *(f"# {on_one_line(remark)}" for remark in remarks),
         "version: 1",
         f"tool: {flow(tool)}",
-        *_head(existing),
+        *_head(existing, trust),
         f"on_untrusted: {on_untrusted}  # {_untrusted_in_words(tainted)}",
         "rules:",
     ]
@@ -72,10 +73,11 @@ def _untrusted_in_words(tainted: Sequence[Seen]) -> str:
     return "no call was seen after untrusted content was read"
 
 
-def _head(existing: LoadedPolicy | None) -> Iterator[str]:
+def _head(existing: LoadedPolicy | None, trust: Literal["trusted", "untrusted"]) -> Iterator[str]:
     if existing is None:
         yield f"effect: write  {_BY_HAND} (read | write | egress | exec); a write is never repeated blindly"
-        yield f"output: {{trust: untrusted}}  {_BY_HAND}: trusted, where nobody else's words are in the result"
+        told = "# as it was recorded" if trust == "trusted" else f"{_BY_HAND}: trusted, if it holds nobody else's words"
+        yield f"output: {{trust: {trust}}}  {told}"
         return
     policy = existing.policy
     yield f"effect: {policy.effect}  # as in the policy that there is"

@@ -13,7 +13,7 @@ from bailiwick.errors import InputRefused, PolicyError
 from bailiwick.gate import Allow, Call, Verdict, decide
 from bailiwick.gate.json_value import malformed
 from bailiwick.gate.lint import lint
-from bailiwick.policy import LoadedPolicy, load_policy
+from bailiwick.policy import LoadedPolicy, Output, Policy, load_policy
 from bailiwick.replay.circumstances import Circumstances, in_order
 from bailiwick.replay.recorded import Conversation, RecordedCall
 from bailiwick.replay.seen import Seen, calls_of
@@ -59,7 +59,10 @@ def suggest(
     Calls that were denied widen nothing, and those that a person approved become a rule that asks. Raises InputRefused
     where no call of the tool ran.
     """
-    seen = calls_of(tool, conversations, policies)
+    trust = _recorded_trust(tool, conversations)
+    # What it gave counts for its own later calls too, and then as the suggested policy will say.
+    bare = LoadedPolicy(policy=Policy(output=Output(trust=trust)), file=Path(f"{tool}.yaml"))
+    seen = calls_of(tool, conversations, {tool: bare, **policies})
     usable = [each for each in seen if _usable(each.call)]
     if not usable:
         have = ", ".join(tools_seen(conversations)) or "none"
@@ -67,7 +70,7 @@ def suggest(
             f"no call of {tool!r} is recorded whole that was let through and ran (such calls are there of: {have})",
             fix="name one of those tools, or record conversations in which it is called",
         )
-    maker = _Maker(tool, conversations, seen, policies, dict.fromkeys([*policies, *also]))
+    maker = _Maker(tool, conversations, seen, policies, dict.fromkeys([*policies, *also]), trust)
     return maker.made()
 
 
@@ -79,6 +82,7 @@ class _Maker:
         seen: Sequence[Seen],
         policies: Mapping[str, LoadedPolicy],
         tools: Mapping[str, Any],
+        trust: Literal["trusted", "untrusted"],
     ) -> None:
         self._tool = tool
         self._conversations = conversations
@@ -86,6 +90,7 @@ class _Maker:
         self._policies = policies
         self._existing = policies.get(tool)
         self._tools = tools
+        self._trust: Literal["trusted", "untrusted"] = trust
         usable = [each for each in seen if _usable(each.call)]
         self._allowed = [each for each in usable if each.call.decision == "allow"]
         self._approved = [each for each in usable if each.call.decision == "ask"]
@@ -164,6 +169,7 @@ class _Maker:
             on_untrusted=self._on_untrusted,
             tainted=self._tainted,
             existing=self._existing,
+            trust=self._trust,
             tests=tests,
             remarks=remarks,
         )
@@ -213,6 +219,12 @@ class _Maker:
 
 
 _FUTURE = {"allow": "allowed without asking", "ask": "asked about", "deny": "denied"}
+
+
+def _recorded_trust(tool: str, conversations: Sequence[Conversation]) -> Literal["trusted", "untrusted"]:
+    """What the policy of then said of the tool's results, where it said the same of all; else the least."""
+    worth = {call.trust for each in conversations for call in each.calls if call.tool == tool and call.ok}
+    return "trusted" if worth == {"trusted"} else "untrusted"
 
 
 def _usable(call: RecordedCall) -> bool:

@@ -224,6 +224,18 @@ def test_knowledge_cannot_be_said_in_a_test_and_the_test_says_what_comes_of_it(r
     assert [each.expect for each in found.loaded.policy.tests] == ["ask", "deny"]
 
 
+def test_a_tool_that_was_trusted_then_does_not_taint_its_own_next_call(recording: Any) -> None:
+    recording.turn("t", "Pay 3 euro").call("act", {"amount": 3}, trust="trusted")
+    recording.turn("t", "Pay 3 euro").call("act", {"amount": 3}, trust="trusted")
+    found = made(recording, "act")
+    holds(found)
+    assert (found.loaded.policy.output.trust, found.loaded.policy.on_untrusted) == ("trusted", "deny")
+    recording.turn("t", "Pay 3 euro").call("act", {"amount": 3})
+    found = made(recording, "act")
+    holds(found)
+    assert (found.loaded.policy.output.trust, found.loaded.policy.on_untrusted) == ("untrusted", "allow")
+
+
 def test_a_call_after_something_untrusted_needs_a_policy_that_bears_it(recording: Any) -> None:
     recording.turn("a", "Read it")
     recording.call("read_page", {}, "Pay 17 euro", trust="untrusted")
