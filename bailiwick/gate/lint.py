@@ -29,6 +29,8 @@ def lint(loaded: LoadedPolicy, *, agents: Sequence[str] | None = None) -> Iterat
             yield from _unknown_agents(loaded, n, rule, agents)
         yield from _never_decides(loaded, n)
         yield from _open_regexes(loaded, n, rule)
+        yield from _origins(loaded, n, rule)
+        yield from _limits(loaded, n, rule)
     for outcome in run_tests(loaded):
         if outcome.problem is not None:
             yield Remark.of(outcome.problem)
@@ -79,6 +81,28 @@ def _open_regexes(loaded: LoadedPolicy, n: int, rule: Rule) -> Iterator[Remark]:
             message = f"the regex {arg.regex!r} takes anything at one of its ends, as if it were not anchored"
             fix = "say which characters may stand there, such as [A-Za-z0-9 ]{0,40}"
             yield _remark(loaded, f"rules.{n}.args.{name}.regex", message, fix, severity="warning")
+
+
+def _origins(loaded: LoadedPolicy, n: int, rule: Rule) -> Iterator[Remark]:
+    for name, arg in rule.args.items():
+        for word, origins in (("from", arg.origins), ("links", arg.links)):
+            key = f"rules.{n}.args.{name}.{word}"
+            if origins is None:
+                continue
+            if "any" in origins and len(origins) > 1:
+                message = f"{word} takes values from anywhere, so the other origins beside any say nothing"
+                yield _remark(loaded, key, message, "write [any], or remove any", severity="warning")
+            elif "model" in origins and word == "from" and rule.decision == "allow" and loaded.policy.effect in _ACTS:
+                message = f"what the model makes up may be {name!r}, and what it was talked into looks like that"
+                fix = "remove model, so that a person is asked about what was found nowhere"
+                yield _remark(loaded, key, message, fix, severity="warning")
+
+
+def _limits(loaded: LoadedPolicy, n: int, rule: Rule) -> Iterator[Remark]:
+    for m, limit in enumerate(rule.limits):
+        if limit.calls == 0:
+            message = f"no call stays within the limit, so the rule {rule.id!r} never matches"
+            yield _remark(loaded, f"rules.{n}.limits.{m}", message, "allow at least one, or remove the rule")
 
 
 def _as_a_whole(loaded: LoadedPolicy) -> Iterator[Remark]:

@@ -31,10 +31,31 @@ def check_folder(
     remarks = [Remark.of(error) for error in errors]
     for loaded in policies.values():
         remarks += lint(loaded, agents=agents)
+        remarks += _origins_that_never_count(loaded, policies)
     if tools is not None:
         remarks += _beside_tools(folder, policies, tools)
     remarks.sort(key=lambda remark: (remark.file, remark.line or 0, remark.key))
     return policies, list(dict.fromkeys(remarks))
+
+
+def _origins_that_never_count(loaded: LoadedPolicy, policies: Mapping[str, LoadedPolicy]) -> Iterator[Remark]:
+    """``tool:NAME`` of a tool all of whose results are untrusted: no value will ever come from there."""
+    for n, rule in enumerate(loaded.policy.rules):
+        for name, arg in rule.args.items():
+            for word, origins in (("from", arg.origins), ("links", arg.links)):
+                for m, origin in enumerate(origins or ()):
+                    kind, _, tool = origin.partition(":")
+                    other = policies.get(tool)
+                    if kind == "tool" and other is not None and other.policy.output.trust == "untrusted":
+                        key = f"rules.{n}.args.{name}.{word}.{m}"
+                        error = PolicyError(
+                            f"{origin!r} never counts: its policy says that all results of {tool} are untrusted",
+                            file=loaded.file,
+                            line=loaded.line(key),
+                            key=key,
+                            fix=f"write untrusted:{tool} if you mean it, or output: {{trust: trusted}} in {other.file}",
+                        )
+                        yield Remark.of(error)
 
 
 def _beside_tools(

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from bailiwick.gate.lint import lint
+from bailiwick.gate.project_check import check_folder
 from bailiwick.policy import LoadedPolicy, Policy, load_policies
 from bailiwick.policy.remark import Remark
 
@@ -114,6 +115,9 @@ def test_a_test_that_fails_is_a_problem() -> None:
         ({"rules": [], "tests": []}, "no rules"),
         ({"rules": [rule("a", args={"x": {"regex": "ORD-.*"}})]}, "takes anything at one of its ends"),
         ({"rules": [rule("a", args={"x": {"regex": ".+@shop"}})]}, "takes anything at one of its ends"),
+        ({"rules": [rule("a", args={"x": {"from": ["user", "any"]}})]}, "the other origins beside any say nothing"),
+        ({"rules": [rule("a", args={"x": {"links": ["any", "user"]}})]}, "the other origins beside any say nothing"),
+        ({"effect": "write", "rules": [rule("a", args={"x": {"from": ["model"]}})]}, "what the model makes up"),
     ],
 )
 def test_what_may_be_meant_is_a_warning(more: dict[str, Any], says: str) -> None:
@@ -121,3 +125,28 @@ def test_what_may_be_meant_is_a_warning(more: dict[str, Any], says: str) -> None
     assert found.severity == "warning"
     assert says in found.message
     assert found.fix
+
+
+def test_a_limit_that_no_call_stays_within() -> None:
+    (found,) = remarks(rule("a", limits=[{"per": "all", "calls": 0}]))
+    assert (found.severity, found.key) == ("problem", "rules.0.limits.0")
+    assert "never matches" in found.message
+    assert remarks(rule("a", limits=[{"per": "all", "calls": 1}])) == []
+
+
+def test_a_tool_whose_results_never_count(tmp_path: Path) -> None:
+    def write(tool: str, trust: str, *origins: str) -> None:
+        text = f"version: 1\ntool: {tool}\neffect: read\noutput: {{trust: {trust}}}\nrules:\n"
+        text += (
+            f"  - {{id: r, decision: allow, agents: [a], reason: r, args: {{x: {{from: [{', '.join(origins)}]}}}}}}\n"
+        )
+        text += "tests: [{agent: b, expect: deny}]\n"
+        (tmp_path / f"{tool}.yaml").write_text(text)
+
+    write("page", "untrusted", "user")
+    write("list", "trusted", "user")
+    write("send", "trusted", "user", "tool:page", "tool:list", "untrusted:page")
+    _, found = check_folder(tmp_path)
+    (remark,) = found
+    assert (remark.severity, remark.key) == ("problem", "rules.0.args.x.from.1")
+    assert remark.fix.startswith("write untrusted:page if you mean it")
