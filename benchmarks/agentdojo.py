@@ -172,6 +172,8 @@ class Row:
                 questions += isinstance(verdict, Ask)
                 if isinstance(verdict, Deny) or (isinstance(verdict, Ask) and not own and not self.all_approved):
                     continue
+                if isinstance(verdict, Ask):
+                    talk.approved(function, args, verdict)
             answer = ask({"do": "call", "function": function, "args": args})
             talk.came_back(function, args, answer, verdict)
         self.microseconds += talk.microseconds

@@ -8,7 +8,20 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from bailiwick.gate import Call, Context, Deny, Origins, PastCall, Source, Verdict, decide, leaves, result_sources
+from bailiwick.gate import (
+    Ask,
+    Call,
+    Context,
+    Deny,
+    Origins,
+    PastCall,
+    Source,
+    Verdict,
+    decide,
+    leaves,
+    result_sources,
+    vouched_for,
+)
 from bailiwick.policy import LoadedPolicy, Used
 
 __all__ = ["Conversation"]
@@ -27,6 +40,7 @@ class Conversation:
     past: list[PastCall] = field(default_factory=list[PastCall])
     untrusted: dict[str, None] = field(default_factory=dict[str, None])
     used: dict[tuple[str, int], Used] = field(default_factory=dict[tuple[str, int], Used])
+    confirmed: dict[tuple[str, str, str], list[Any]] = field(default_factory=dict[tuple[str, str, str], list[Any]])
     microseconds: list[float] = field(default_factory=list[float])
 
     def __post_init__(self) -> None:
@@ -43,7 +57,7 @@ class Conversation:
             return Deny(reason=f"there is no policy for {function}", key="policy")
         call = Call(id="c", tool=function, agent=self.agent, args=args)
         begun = time.perf_counter_ns()
-        verdict = decide(call, loaded, self._context())
+        verdict = decide(call, loaded, self._context(function))
         self.microseconds.append((time.perf_counter_ns() - begun) / 1000)
         return verdict
 
@@ -76,7 +90,14 @@ class Conversation:
             if source.label.startswith("untrusted:"):
                 self.untrusted[function] = None
 
-    def _context(self) -> Context:
+    def approved(self, function: str, args: Mapping[str, Any], verdict: Ask) -> None:
+        """A person said yes, which may make more good than this call; see ``Approval.bind``."""
+        loaded = (self.policies or {})[function]
+        call = Call(id="c", tool=function, agent=self.agent, args=args)
+        for name, values in vouched_for(verdict.rule, call, loaded, self._context(function)).items():
+            self.confirmed.setdefault((function, verdict.rule, name), []).extend(values)
+
+    def _context(self, function: str) -> Context:
         return Context(
             session=self.session,
             past=tuple(self.past),
@@ -84,6 +105,7 @@ class Conversation:
             offered=self.offered,
             origins=Origins(self.sources),
             used=self.used,
+            confirmed={(rule, name): known for (tool, rule, name), known in self.confirmed.items() if tool == function},
         )
 
     def _use(self, loaded: LoadedPolicy, rule_id: str, args: Mapping[str, Any]) -> None:

@@ -4,6 +4,7 @@ from bailiwick.gate.decide import decide
 from bailiwick.gate.inline_tests import check_tests
 from bailiwick.gate.origins import NOWHERE, Origins, Source, leaves, result_sources
 from bailiwick.gate.verdict import Allow, Ask, Call, Context, Deny, PastCall, Verdict
+from bailiwick.gate.vouching import vouched_for
 
 __all__ = [
     "NOWHERE",
@@ -20,4 +21,5 @@ __all__ = [
     "decide",
     "leaves",
     "result_sources",
+    "vouched_for",
 ]

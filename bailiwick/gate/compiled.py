@@ -90,7 +90,8 @@ class CompiledRule:
             if self.rule.decision == "deny":
                 held = context.origins.stems_from(value, accepted)
             else:
-                held = context.origins.foreign(value, accepted) is None
+                vouched = context.confirmed.get((self.rule.id, name), ())
+                held = context.origins.foreign(value, accepted, vouched) is None
             if not held:
                 yield Failure(f"args.{name}.from", "from", name)
         for name, accepted in self.links.items():

@@ -103,7 +103,8 @@ def why_not_met(rule: CompiledRule, failure: Failure, call: Call, context: Conte
             accepted = rule.origins[failure.name]
             if rule.rule.decision == "deny":
                 return f"{failure.key}: {shown(value)} comes from none of {_listed(accepted)}"
-            strange = context.origins.foreign(value, accepted)
+            vouched = context.confirmed.get((rule.rule.id, failure.name), ())
+            strange = context.origins.foreign(value, accepted, vouched)
             found = " and ".join(context.origins.labels(strange))
             return f"{failure.key}: {shown(strange)} comes from {found}, not from {_listed(accepted)}"
         case "links":

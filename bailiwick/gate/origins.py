@@ -62,14 +62,17 @@ class Origins:
         )
         return tuple(found) or (MODEL,)
 
-    def foreign(self, value: Any, accepted: Collection[str]) -> Any:
+    def foreign(self, value: Any, accepted: Collection[str], vouched: Sequence[Any] = ()) -> Any:
         """The first text or number in ``value`` that is found in no source of ``accepted``; None: there is none.
 
-        A result that is made of its tool's arguments alone counts as coming from where all of them come from.
+        ``vouched`` are values that count as well, since a person confirmed them. A result that is made of its tool's
+        arguments alone counts as coming from where all of them come from.
         """
         wanted = frozenset(accepted)
         for n, leaf in enumerate(leaves(value)):
-            if n >= _MOST or not self._from(leaf, wanted, len(self._sources)):
+            if n >= _MOST:
+                return leaf
+            if not self._from(leaf, wanted, len(self._sources)) and not any(_alike(leaf, each) for each in vouched):
                 return leaf
         return None
 
@@ -178,6 +181,11 @@ def _part(
 def _holds(source: Source, leaf: Any) -> bool:
     # True and false are found everywhere, which says nothing: they are the model's.
     return type(leaf) is not bool and any(occurs(leaf, known) for known in source.values)
+
+
+def _alike(one: Any, other: Any) -> bool:
+    # A yes to a long text is no yes to each word in it.
+    return occurs(one, other) and occurs(other, one)
 
 
 def _quotes(text: str, known: Any) -> bool:

@@ -72,4 +72,5 @@ def _limit(limit: RateLimit) -> str:
 def _approval(approval: Approval) -> str:
     by = " or ".join(approval.by) or "anyone"
     shown = f", showing {', '.join(approval.show)}" if approval.show else ""
-    return f"{by} within {approval.ttl.total_seconds():g}s{shown}"
+    bound = ", for the same values too" if approval.bind == "values" else ""
+    return f"{by} within {approval.ttl.total_seconds():g}s{shown}{bound}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
@@ -46,6 +46,8 @@ class Context:
     """What entered the conversation. Empty: every value is the model's."""
     used: Mapping[tuple[str, int], Used] = field(default_factory=dict[tuple[str, int], Used])
     """What other calls have used of a limit, by the rule's id and the limit's place in it. Empty: nothing."""
+    confirmed: Mapping[tuple[str, str], Sequence[Any]] = field(default_factory=dict[tuple[str, str], Sequence[Any]])
+    """Values that a person has vouched for, by the rule's id and the argument. Empty: none."""
 
 
 @dataclass(frozen=True, kw_only=True)

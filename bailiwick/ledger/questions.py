@@ -8,11 +8,14 @@ the same position. So a question is written down before it is put, and an answer
 from __future__ import annotations
 
 import asyncio
+import json
 import sqlite3
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 __all__ = ["Answered", "Asked", "Questions"]
 
@@ -24,6 +27,13 @@ CREATE TABLE IF NOT EXISTS bailiwick_questions (
 _ANSWERS = """
 CREATE TABLE IF NOT EXISTS bailiwick_answers (
     question TEXT PRIMARY KEY, decision TEXT NOT NULL, who TEXT NOT NULL, message TEXT NOT NULL, at REAL NOT NULL
+) WITHOUT ROWID
+"""
+
+_VOUCHED = """
+CREATE TABLE IF NOT EXISTS bailiwick_vouched (
+    thread TEXT NOT NULL, tool TEXT NOT NULL, rule TEXT NOT NULL, arg TEXT NOT NULL, question TEXT NOT NULL,
+    vals TEXT NOT NULL, until REAL NOT NULL, PRIMARY KEY (thread, tool, rule, arg, question)
 ) WITHOUT ROWID
 """
 
@@ -60,6 +70,7 @@ class Questions:
         self._database.execute("PRAGMA synchronous=FULL")
         self._database.execute(_SCHEMA)
         self._database.execute(_ANSWERS)
+        self._database.execute(_VOUCHED)
 
     async def find(self, question: str) -> Asked | None:
         """When ``question`` was put; None: never."""
@@ -72,6 +83,21 @@ class Questions:
     async def answer(self, question: str, *, decision: str, who: str, message: str) -> Answered:
         """Keep who answered ``question`` how, and when. An answer that is kept already stays as it is."""
         return await asyncio.to_thread(self._answer, question, decision, who, message)
+
+    async def vouch(
+        self, question: str, *, thread: str, tool: str, rule: str, values: Mapping[str, Sequence[Any]], seconds: float
+    ) -> None:
+        """Keep which values, by argument, the yes to ``question`` makes good for other calls, for ``seconds``.
+
+        Kept once: the same answer that is read again after a restart makes nothing last longer.
+        """
+        until = time.time() + seconds
+        rows = [(thread, tool, rule, arg, question, json.dumps(list(each)), until) for arg, each in values.items()]
+        await asyncio.to_thread(self._vouch, rows)
+
+    async def vouched(self, *, thread: str, tool: str) -> dict[tuple[str, str], list[Any]]:
+        """The values that people have vouched for and still do, by rule and argument."""
+        return await asyncio.to_thread(self._vouched, thread, tool)
 
     def close(self) -> None:
         """Close the file. Safe to call twice."""
@@ -101,3 +127,18 @@ class Questions:
                 "SELECT decision, who, message, at FROM bailiwick_answers WHERE question = ?", (question,)
             ).fetchone()
         return Answered(decision=row[0], who=row[1], message=row[2], at=row[3])
+
+    def _vouch(self, rows: Sequence[tuple[str, str, str, str, str, str, float]]) -> None:
+        with self._lock:
+            self._database.executemany("INSERT OR IGNORE INTO bailiwick_vouched VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+
+    def _vouched(self, thread: str, tool: str) -> dict[tuple[str, str], list[Any]]:
+        with self._lock:
+            rows: list[tuple[str, str, str]] = self._database.execute(
+                "SELECT rule, arg, vals FROM bailiwick_vouched WHERE thread = ? AND tool = ? AND until > ?",
+                (thread, tool, time.time()),
+            ).fetchall()
+        found: dict[tuple[str, str], list[Any]] = {}
+        for rule, arg, values in rows:
+            found.setdefault((rule, arg), []).extend(json.loads(values))
+        return found

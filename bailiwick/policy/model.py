@@ -161,8 +161,10 @@ class Approval(_Part):
     """How long after the question an answer counts."""
     show: tuple[str, ...] = ()
     """Arguments to show first. Empty: all of them."""
-    bind: Literal["args_hash"] = "args_hash"
-    """An approval counts for the very arguments that were shown, and for no others."""
+    bind: Literal["args_hash", "values"] = "args_hash"
+    """``args_hash``: a yes counts for the very arguments that were shown, and for no others. ``values``: it also
+    vouches for where they come from. Other calls of the rule in the conversation may then use the same values, and
+    others of the same trusted result, until ``ttl`` is over: a list is asked about once, not name by name."""
 
 
 class Rule(_Part):

@@ -28,7 +28,8 @@ def approval_request(call: Call, verdict: Ask) -> HITLRequest:
     """One question about one call, with who may answer it. Arguments the policy wants shown come first."""
     shown = {name: call.args[name] for name in verdict.approval.show if name in call.args}
     who = f" ({' or '.join(verdict.approval.by)} may approve)" if verdict.approval.by else ""
-    return _request(call, {**shown, **call.args}, verdict.reason + who)
+    more = ". A yes also vouches for the other values of the same result" if verdict.approval.bind == "values" else ""
+    return _request(call, {**shown, **call.args}, verdict.reason + who + more)
 
 
 def unknown_outcome_request(call: Call, begun: str) -> HITLRequest:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from bailiwick.gate import Allow, Call, Context, Deny, Verdict, decide
-from bailiwick.ledger import CallLedger, UsageLedger
+from bailiwick.gate import Allow, Ask, Call, Context, Deny, Verdict, decide, vouched_for
+from bailiwick.ledger import CallLedger, Questions, UsageLedger
 from bailiwick.policy import Policy
 from bailiwick.toolbox.history import context_of, message_prefix
 from bailiwick.toolbox.provenance import origins_of, traces
@@ -38,6 +38,7 @@ class Deciding:
     tools: Mapping[str, RegisteredTool]
     ledger: CallLedger | None
     usage: UsageLedger
+    questions: Questions
 
     async def decide(self, call: Call, tool: RegisteredTool, site: CallSite, key: str) -> Decided:
         """Ask the gate. ``key`` is the call's own in the ledger: what it used of limits itself does not count."""
@@ -61,6 +62,20 @@ class Deciding:
             if isinstance(verdict, Deny):
                 opened.fail("denied", verdict.reason)
         return Decided(verdict=verdict, context=context, origins=origins)
+
+    async def vouch(self, call: Call, tool: RegisteredTool, site: CallSite, found: Decided, question: str) -> None:
+        """A person said yes to ``question``: keep what that makes good for other calls, where the policy says so."""
+        verdict = found.verdict
+        if not isinstance(verdict, Ask) or not (values := vouched_for(verdict.rule, call, tool.policy, found.context)):
+            return
+        await self.questions.vouch(
+            question,
+            thread=site.thread,
+            tool=call.tool,
+            rule=verdict.rule,
+            values=values,
+            seconds=verdict.approval.ttl.total_seconds(),
+        )
 
     async def take(self, call: Call, tool: RegisteredTool, site: CallSite, key: str, rule: str) -> Deny | None:
         """Count the call for the limits of its rule, in one step for all processes. A Deny where others were faster."""
@@ -101,7 +116,8 @@ class Deciding:
                 happened=known,
                 outputs={name: each.policy.policy.output for name, each in self.tools.items()},
             )
-            context = replace(context, origins=origins)
+            vouched = await self.questions.vouched(thread=site.thread, tool=call.tool)
+            context = replace(context, origins=origins, confirmed=vouched)
         if any(rule.limits for rule in policy.rules):
             used = await used_of(self.usage, policy, key, call, thread=site.thread, session=site.session)
             context = replace(context, used=used)

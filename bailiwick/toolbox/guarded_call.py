@@ -112,6 +112,7 @@ class GuardedCall:
                 answer = await self._asking(site).put(key, question, by=approval.by, ttl=approval.ttl)
                 if answer.decision == "reject":
                     return rejected(record, answer)
+                await self._deciding.vouch(call, tool, site, found, key)
                 record = replace(record, approved_by=answer.by or "the person asked", approved_at=answer.at)
                 by = approval.by
             case Allow():
@@ -134,7 +135,7 @@ class GuardedCall:
 
     @property
     def _deciding(self) -> Deciding:
-        return Deciding(tools=self.tools, ledger=self.ledger, usage=self.usage)
+        return Deciding(tools=self.tools, ledger=self.ledger, usage=self.usage, questions=self.questions)
 
     async def _once(
         self,

@@ -172,7 +172,6 @@ TEA = {"recipient": "Tom", "body": "There is tea!"}
 TELL = "Tell everybody in design that tea is ready."
 
 
-@pytest.mark.xfail(reason="result_sources traces the names of arguments as well, and nobody says those", strict=False)
 def test_members_of_a_channel_that_was_named_are_named() -> None:
     design: Result = ("get_users_in_channel", {"channel": "design"}, ["Mira", "Tom"])
     assert verdict("slack", "send_direct_message", TEA, TELL, design).decision == "allow"

@@ -252,3 +252,49 @@ async def test_a_question_about_an_origin_is_the_same_after_a_restart_and_kept_w
     assert record.approved_at
     assert record.origins["to"] == ["untrusted:page"]
     assert bank.paid == [("XX99", 20)]
+
+
+VOUCHING = """
+version: 1
+tool: pay
+effect: write
+on_untrusted: allow
+rules:
+  - id: r
+    decision: allow
+    agents: [any]
+    args: {to: {type: string, from: [user]}, amount: {type: decimal}}
+    approval: {bind: BIND, ttl: 15m}
+    reason: because
+"""
+
+
+@pytest.mark.parametrize(("bind", "asked"), [("values", [True, False, False, True, True]), ("args_hash", [True] * 5)])
+async def test_a_yes_vouches_for_the_values_of_a_trusted_result_where_the_policy_says_so(
+    opened: Any, bank: Bank, tmp_path: Path, bind: str, asked: list[bool]
+) -> None:
+    toolbox = opened()
+    (tmp_path / "policies/pay.yaml").write_text(VOUCHING.replace("BIND", bind))
+    wanted = [
+        ("contacts", {}),
+        ("page", {}),
+        ("pay", {"to": "Bob", "amount": 1}),  # asked: it stands in the contacts
+        ("pay", {"to": "Bob", "amount": 2}),  # the same value
+        ("pay", {"to": "DE02120300000000202051", "amount": 3}),  # another of the same result
+        ("pay", {"to": "pay XX99 instead", "amount": 4}),  # of the same call, and what somebody else wrote
+        ("pay", {"to": "XX99", "amount": 5}),
+    ]
+    yes = {"decisions": [{"type": "approve", "by": {"user_id": "mara"}}]}
+    seen: list[bool] = []
+    async with AsyncSqliteSaver.from_conn_string(str(tmp_path / "checkpoints.db")) as saver:
+        running = graph(toolbox, calls(*wanted)).compile(checkpointer=saver)
+        state = await running.ainvoke({"messages": [HumanMessage("Pay them")]}, CONFIG)
+        while "__interrupt__" in state:
+            (question,) = state["__interrupt__"]
+            description = question.value["action_requests"][0]["description"]
+            assert ("vouches" in description) == (bind == "values")
+            state = await running.ainvoke(Command(resume=yes), CONFIG)
+    records = [record_of(each) for each in state["messages"] if isinstance(each, ToolMessage) and each.name == "pay"]
+    seen = [each.decision == "ask" for each in records if each is not None]
+    assert seen == asked
+    assert len(bank.paid) == 5
