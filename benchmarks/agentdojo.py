@@ -22,11 +22,9 @@ import argparse
 import importlib.util
 import json
 import os
-import shutil
 import statistics
 import subprocess
 import sys
-import venv
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -36,8 +34,8 @@ from typing import Any
 from bailiwick.gate import Ask, Deny
 from bailiwick.policy import LoadedPolicy, load_policies
 from benchmarks.agentdojo_conversation import Conversation
+from benchmarks.peers.environment import environment_with
 
-ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = "agentdojo==0.1.35"
 VERSION = "v1.2.2"
 OWN = Path(__file__).with_name("agentdojo_policies")
@@ -49,15 +47,8 @@ def python_of_its_own() -> str:
     """An interpreter that has the package: it wants other versions of what Bailiwick needs."""
     if given := os.environ.get("BAILIWICK_AGENTDOJO_PYTHON"):
         return given
-    folder = ROOT / ".bailiwick" / "agentdojo-env"
-    python = folder / "bin" / "python"
-    if not (folder / "ready").exists():
-        sys.stderr.write(f"making an environment for {PACKAGE} in {folder}\n")
-        shutil.rmtree(folder, ignore_errors=True)
-        venv.create(folder, with_pip=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", PACKAGE], check=True)
-        (folder / "ready").touch()
-    return str(python)
+    sys.stderr.write(f"an environment with {PACKAGE} is made where there is none yet\n")
+    return str(environment_with(PACKAGE))
 
 
 @contextmanager

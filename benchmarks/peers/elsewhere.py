@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
-import shutil
-import subprocess
-import sys
 from asyncio.subprocess import PIPE, Process
 from dataclasses import dataclass
 from pathlib import Path
 
-from bailiwick.sandbox.cache import cache_folder
+from benchmarks.peers.environment import environment_with
 from benchmarks.peers.way import CODE, Timed, Tool
 
 __all__ = ["PROGRAMS", "Elsewhere", "Program", "peer_environment"]
@@ -52,37 +48,8 @@ PROGRAMS = (
 
 
 def peer_environment() -> Path:
-    """The interpreter of an environment that holds the peers; made once, by ``uv`` where it is here and else by pip.
-
-    Raises RuntimeError, with what was said, when a registry does not give them.
-    """
-    key = hashlib.sha256("\n".join([sys.version, *_LIBRARIES]).encode()).hexdigest()[:16]
-    place = cache_folder() / "peers" / key
-    python = place / "bin" / "python"
-    if (place / "complete").exists():
-        return python
-    shutil.rmtree(place, ignore_errors=True)
-    place.parent.mkdir(parents=True, exist_ok=True)
-    base: str = getattr(sys, "_base_executable", "") or sys.executable
-    pip = [[base, "-m", "venv", str(place)], [str(python), "-m", "pip", "install", "--quiet", *_LIBRARIES]]
-    if uv := shutil.which("uv"):
-        try:
-            _made([uv, "venv", "--quiet", "--python", base, str(place)])
-            _made([uv, "pip", "install", "--quiet", "--python", str(python), *_LIBRARIES])
-        except RuntimeError:  # where pip knows a registry by its own settings, which uv does not read
-            shutil.rmtree(place, ignore_errors=True)
-        else:
-            pip = []
-    for command in pip:
-        _made(command)
-    (place / "complete").touch()
-    return python
-
-
-def _made(command: list[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=540, check=False)
-    if done.returncode != 0:
-        raise RuntimeError(f"{' '.join(command[:4])} … failed: {done.stderr.strip()[-400:]}")
+    """The interpreter of an environment that holds the peers. Raises RuntimeError where it cannot be made."""
+    return environment_with(*_LIBRARIES)
 
 
 class Elsewhere:
