@@ -72,7 +72,7 @@ class GuardedCall:
             told = await self._through(call, site, record)
             record = await self._note(opened, site, told.record)
             opened.set(words.tool_outcome(told.text, record.outcome, record.decision, trust=record.trust))
-            opened.set({"bailiwick.policy.stale": record.stale_policy or None})
+            opened.set(words.call_circumstances(record.stale_policy, record.approved_by, record.approved_at))
             return reply(record, told.text, told.value)
 
     async def _through(self, call: Call, site: CallSite, record: CallRecord) -> Told:

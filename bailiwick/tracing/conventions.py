@@ -23,6 +23,7 @@ from bailiwick.tracing.bounds import ANSWER, CONTENT, IDENTIFIER, bounded, bound
 
 __all__ = [
     "SandboxResult",
+    "call_circumstances",
     "model_request",
     "model_response",
     "policy_decision",
@@ -190,6 +191,15 @@ def tool_outcome(output: str, outcome: str, decision: str, trust: str = "") -> d
         "bailiwick.outcome": outcome,
         "bailiwick.decision": decision,
         "bailiwick.trust": trust or None,
+    }
+
+
+def call_circumstances(stale_policy: str, approved_by: str, approved_at: str) -> dict[str, Any]:
+    """Who said yes to a call and when, and why an older policy decided; each empty where it is not so."""
+    return {
+        "bailiwick.policy.stale": bounded(stale_policy, CONTENT) or None,
+        "bailiwick.approved_by": bounded(approved_by, IDENTIFIER) or None,
+        "bailiwick.approved_at": approved_at or None,
     }
 
 

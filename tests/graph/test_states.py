@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +25,20 @@ rules: [{{id: free, decision: allow, agents: [desk], reason: r}}]
 """
 
 
+TRACED = """
+version: 1
+tool: act
+effect: read
+rules: [{id: free, decision: allow, agents: [desk], args: {number: {optional: true, from: [knowledge]}}, reason: r}]
+"""
+
+
 def look() -> str:
     """Look."""
     return "looked"
 
 
-def act() -> str:
+def act(number: str = "") -> str:
     """Act."""
     return "acted"
 
@@ -133,6 +142,25 @@ async def test_a_state_never_offers_more_than_the_agent_has(toolbox: Toolbox) ->
     assert records(state) == [("act", "denied", "offered")]
     narrower = nodes(toolbox, script).offering("look").offering("look", "act")
     assert narrower.tools.offered_in({}) == {"look"}
+
+
+async def test_passages_and_instructions_are_origins_of_their_own(toolbox: Toolbox, tmp_path: Path) -> None:
+    (tmp_path / "policies/act.yaml").write_text(TRACED)
+    call: dict[str, Any] = {"name": "act", "type": "tool_call"}
+    asked = [
+        AIMessage("", tool_calls=[{**call, "args": {"number": number}, "id": f"call-{number}"}])
+        for number in ("555-0100", "555-0200", "555-0300")
+    ]
+    bound = nodes(toolbox, Script(*asked, AIMessage("done")))
+    bound = replace(bound, tools=replace(bound.tools, instructions="The director is at 555-0200."))
+    passage = {"id": "p", "citation": "numbers.md", "text": "Reception is at 555-0100."}
+    state = await loop(bound).ainvoke({"messages": [HumanMessage("ring them")], "passages": [passage]})
+    found = [record_of(each) for each in state["messages"] if isinstance(each, ToolMessage)]
+    assert [(each.decision, each.origins["number"]) for each in found if each is not None] == [
+        ("allow", ["knowledge"]),
+        ("ask", ["operator"]),
+        ("ask", ["model"]),
+    ]
 
 
 def test_a_tool_that_the_agent_does_not_have_is_an_error_at_once(toolbox: Toolbox) -> None:
