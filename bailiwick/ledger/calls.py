@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sqlite3
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from typing import Any
+
+from bailiwick.ledger.database import open_database
 
 __all__ = ["Begun", "CallLedger", "Entry", "Finished", "Happened", "LeftOpen"]
 
@@ -80,12 +81,7 @@ class CallLedger:
     def __init__(self, file: Path) -> None:
         self.file = file
         self._lock = Lock()
-        file.parent.mkdir(parents=True, exist_ok=True)
-        self._database = sqlite3.connect(file, isolation_level=None, check_same_thread=False, timeout=10)
-        self._database.execute("PRAGMA journal_mode=WAL")
-        self._database.execute("PRAGMA synchronous=FULL")
-        self._database.execute(_SCHEMA)
-        self._database.execute(_INDEX)
+        self._database = open_database(file, _SCHEMA, _INDEX)
 
     async def look(self, *, thread: str, call_id: str) -> Finished | LeftOpen | None:
         """What is known of a call; None: it was never begun."""

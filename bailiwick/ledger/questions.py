@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sqlite3
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from typing import Any
+
+from bailiwick.ledger.database import open_database
 
 __all__ = ["Answered", "Asked", "Questions"]
 
@@ -63,14 +64,7 @@ class Questions:
 
     def __init__(self, file: Path | None) -> None:
         self._lock = Lock()
-        if file is not None:
-            file.parent.mkdir(parents=True, exist_ok=True)
-        self._database = sqlite3.connect(file or ":memory:", isolation_level=None, check_same_thread=False, timeout=10)
-        self._database.execute("PRAGMA journal_mode=WAL")
-        self._database.execute("PRAGMA synchronous=FULL")
-        self._database.execute(_SCHEMA)
-        self._database.execute(_ANSWERS)
-        self._database.execute(_VOUCHED)
+        self._database = open_database(file, _SCHEMA, _ANSWERS, _VOUCHED)
 
     async def find(self, question: str) -> Asked | None:
         """When ``question`` was put; None: never."""

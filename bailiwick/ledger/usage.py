@@ -8,7 +8,6 @@ gives back what it took; one that failed does not, since it may have had its eff
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from decimal import ROUND_CEILING, Decimal
 from pathlib import Path
 from threading import Lock
 
+from bailiwick.ledger.database import open_database
 from bailiwick.policy import Used
 
 __all__ = ["Share", "UsageLedger"]
@@ -54,13 +54,7 @@ class UsageLedger:
 
     def __init__(self, file: Path | None) -> None:
         self._lock = Lock()
-        if file is not None:
-            file.parent.mkdir(parents=True, exist_ok=True)
-        self._database = sqlite3.connect(file or ":memory:", isolation_level=None, check_same_thread=False, timeout=10)
-        self._database.execute("PRAGMA journal_mode=WAL")
-        self._database.execute("PRAGMA synchronous=FULL")
-        self._database.execute(_SCHEMA)
-        self._database.execute(_BY_CALL)
+        self._database = open_database(file, _SCHEMA, _BY_CALL)
 
     async def used(self, call: str, shares: Sequence[Share]) -> list[Used]:
         """What other calls than ``call`` have used of each limit, by now."""
