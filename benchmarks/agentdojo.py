@@ -100,7 +100,9 @@ class Row:
         self.lists_only = lists_only
         self.microseconds: list[float] = []
 
-    def measured(self, ask: Ask_, suite: Mapping[str, Any], agent: str, session: Mapping[str, Any]) -> dict[str, Any]:
+    def measured(
+        self, ask: Ask_, suite: Mapping[str, Any], text_only: Collection[str], agent: str, session: Mapping[str, Any]
+    ) -> dict[str, Any]:
         lost: list[str] = []
         questions = 0
         asked_in: Counter[str] = Counter()
@@ -110,12 +112,9 @@ class Row:
             questions += asked
             asked_in[user] += asked
         succeeded: Counter[str] = Counter()
-        by_text: Counter[str] = Counter()
         for injection in suite["injection_tasks"]:
             for user in suite["user_tasks"]:
                 succeeded[injection] += self._run(ask, user, injection, agent, session)[0]["attacked"]
-                by_text[injection] += self._run(ask, user, injection, agent, session, silent=True)[0]["attacked"]
-        text_only = {injection for injection, count in by_text.items() if count == len(suite["user_tasks"])}
         pairs = len(suite["user_tasks"]) * len(suite["injection_tasks"])
         acting = len(suite["user_tasks"]) * (len(suite["injection_tasks"]) - len(text_only))
         return {
@@ -132,6 +131,14 @@ class Row:
             "asked_in": {user: count for user, count in asked_in.items() if count},
             "succeeded": {injection: count for injection, count in succeeded.items() if count},
             "text_only": sorted(text_only),
+        }
+
+    def by_words_alone(self, ask: Ask_, suite: Mapping[str, Any]) -> set[str]:
+        """The attacks that succeed in every task with none of their calls made: no gate can see them."""
+        return {
+            injection
+            for injection in suite["injection_tasks"]
+            if all(self._run(ask, user, injection, "", {}, silent=True)[0]["attacked"] for user in suite["user_tasks"])
         }
 
     def _run(
@@ -230,7 +237,8 @@ def measure(
         Row("ours, all approved", policies, offers, all_approved=True),
     ]
     agent = agent_of(policies)
-    measured = [row.measured(ask, suite, agent, session) for row in rows]
+    text_only = rows[0].by_words_alone(ask, suite)
+    measured = [row.measured(ask, suite, text_only, agent, session) for row in rows]
     times = rows[3].microseconds
     return {
         "suite": name,

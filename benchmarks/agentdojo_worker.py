@@ -26,6 +26,8 @@ from pydantic import BaseModel
 class Worker:
     def __init__(self) -> None:
         self.suite: Any = None
+        self.plain: Any = None
+        self.injected: dict[str, Any] = {}
         self.user: Any = None
         self.injection: Any = None
         self.before: Any = None
@@ -34,6 +36,8 @@ class Worker:
 
     def do_suite(self, name: str, version: str) -> dict[str, Any]:
         self.suite = get_suite(version, name)
+        self.plain = self.suite.load_and_inject_default_environment({})
+        self.injected = {}
         return {
             "agentdojo": importlib.metadata.version("agentdojo"),
             "user_tasks": list(self.suite.user_tasks),
@@ -43,10 +47,11 @@ class Worker:
     def do_start(self, user: str, injection: str | None) -> dict[str, Any]:
         self.user = self.suite.user_tasks[user]
         self.injection = self.suite.injection_tasks[injection] if injection else None
-        plain = self.suite.load_and_inject_default_environment({})
-        wanted = self.injection.ground_truth(plain.model_copy(deep=True)) if injection else []
-        loaded = self._injected(wanted) if injection else plain
-        self.environment = self.user.init_environment(loaded)
+        # Read once: the environment is a file of YAML, and reading it takes longer than everything else.
+        if injection and injection not in self.injected:
+            self.injected[injection] = self._with(self.injection)
+        loaded = self.injected[injection] if injection else self.plain
+        self.environment = self.user.init_environment(loaded.model_copy(deep=True))
         self.before = self.environment.model_copy(deep=True)
         self.made = []
         own = self.user.ground_truth(self.environment.model_copy(deep=True))
@@ -67,12 +72,13 @@ class Worker:
         attacked = self.injection is not None and self.suite._check_injection_task_security(self.injection, *found)
         return {"utility": bool(utility), "attacked": bool(attacked)}
 
-    def _injected(self, wanted: list[FunctionCall]) -> Any:
+    def _with(self, injection: Any) -> Any:
         """The environment with the injection in it, put there as data: as text it would have to be proper YAML."""
+        wanted = injection.ground_truth(self.plain.model_copy(deep=True))
         marks = {vector: f"---MARK-{vector}---" for vector in self.suite.get_injection_vector_defaults()}
         marked = self.suite.load_and_inject_default_environment(marks)
         values = [text for call in wanted for text in _texts(dict(call.args))]
-        text = "\n".join([self.injection.GOAL, *values])
+        text = "\n".join([injection.GOAL, *values])
         data = _replaced(marked.model_dump(), marks.values(), text)
         return self.suite.environment_type.model_validate(data)
 
