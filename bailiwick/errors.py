@@ -6,6 +6,8 @@
     │   ├── ToolDefinitionError a file under tools/ is wrong
     │   ├── UnknownAgent        an agent is asked for that the project does not have
     │   └── EmbedderMismatch    the index was made by another embedder
+    ├── ThreadBusy              another turn of the same conversation is running
+    ├── GraphLimit              a graph went round until its limit of steps
     ├── InputRefused            what a person sent is empty, too large or not text
     ├── DeadlineExceeded        the time given to a turn or a call is used up
     ├── SandboxError
@@ -40,6 +42,7 @@ __all__ = [
     "DeadlineExceeded",
     "DocumentError",
     "EmbedderMismatch",
+    "GraphLimit",
     "InputRefused",
     "KnowledgeBusy",
     "ModelError",
@@ -55,6 +58,7 @@ __all__ = [
     "SandboxFailed",
     "SandboxRefused",
     "SandboxUnavailable",
+    "ThreadBusy",
     "ToolDefinitionError",
     "TracingError",
     "UnknownAgent",
@@ -112,6 +116,14 @@ class EmbedderMismatch(ConfigError):
 
 class InputRefused(BailiwickError):
     """Raised when a question is empty, too large or not text; nothing of it was stored."""
+
+
+class ThreadBusy(BailiwickError):
+    """Raised when another turn of the same conversation did not end in time; nothing of this one was stored."""
+
+
+class GraphLimit(BailiwickError):
+    """Raised inside a turn whose graph did not end within its limit of steps; the turn ends with what it has."""
 
 
 class DeadlineExceeded(BailiwickError):

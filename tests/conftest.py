@@ -16,9 +16,9 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]  # demo/ and the fixtures of tes
 from bailiwick.testing import forbid_model_requests  # noqa: E402
 from demo.shop import make_shop  # noqa: E402
 
-pytest_plugins = ["local_openai", "real_phoenix"]
+pytest_plugins = ["local_openai", "real_phoenix", "real_postgresql"]
 
-PARTS = ("docker", "bubblewrap", "browser")
+PARTS = ("docker", "bubblewrap", "browser", "postgresql")
 WITHOUT = {name.strip() for name in os.environ.get("BAILIWICK_TEST_WITHOUT", "").split(",") if name.strip()}
 
 
@@ -38,7 +38,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 @pytest.fixture(autouse=True)
 def nothing_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No model of the developer's, and no spans into a Phoenix that happens to run: nobody listens on port 9."""
-    for name in ("BAILIWICK_MODEL", "BAILIWICK_MODEL_BASE_URL", "BAILIWICK_SANDBOX", "BAILIWICK_PROJECT"):
+    for name in (
+        "BAILIWICK_MODEL",
+        "BAILIWICK_MODEL_BASE_URL",
+        "BAILIWICK_SANDBOX",
+        "BAILIWICK_PROJECT",
+        "BAILIWICK_DATABASE",
+    ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PHOENIX_COLLECTOR_ENDPOINT", "http://127.0.0.1:9")
 

@@ -4,27 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from langchain_core.messages import AIMessage, AIMessageChunk, AnyMessage, HumanMessage
 from langchain_core.runnables import RunnableConfig
+from langgraph.errors import GraphRecursionError
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Command, Interrupt
 
 from bailiwick.agent.declaration import Agent
 from bailiwick.agent.events import Called, Event, Finished, Question, Retrieved, Token, Turn
 from bailiwick.agent.question import check_question
-from bailiwick.errors import BailiwickError, InputRefused
+from bailiwick.database import Database, hold
+from bailiwick.errors import BailiwickError, GraphLimit, InputRefused, ThreadBusy
 from bailiwick.graph import State
-from bailiwick.resilience import deadline
+from bailiwick.resilience import deadline, seconds_left
 from bailiwick.toolbox import CallRecord, Session, session_values
 from bailiwick.tracing import ErrorPath, ErrorWatch, Span, span
 from bailiwick.tracing import conventions as words
 
 __all__ = ["LiveAgent"]
+
+_Given = Callable[[], Awaitable[Any]]
+"""Gives a turn's input once the conversation is its own, or raises what is wrong with it."""
+_STEPS_FIX = "look at the graph's edges for a loop, or give the agent more max_steps"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,109 +43,172 @@ class LiveAgent:
     model: str
     notice: str = ""
     watch: ErrorWatch | None = None
+    database: Database | None = None
+    """Where a conversation is held while a turn of it runs. None: turns at once are the caller's business."""
 
     async def ask(self, question: str, *, thread: str, session: Session | None = None) -> Turn:
-        """A whole turn. Raises InputRefused before anything is stored; every other failure is in the Turn."""
-        return await _last(self.stream(question, thread=thread, session=session))
+        """A whole turn. Every failure of it is in the Turn.
+
+        Raises InputRefused and ThreadBusy, before anything is stored.
+        """
+        return await self._turn(self._asked(question), question, thread, session or Session())
 
     async def resume(
         self, answers: Mapping[str, Mapping[str, Any]], *, thread: str, session: Session | None = None
     ) -> Turn:
         """Answer the questions a turn waits for, by their ids, and finish it. Raises InputRefused for another id.
 
-        An answer is ``{"type": "approve" | "reject", "message"?, "by"?: {"user_id", "roles"}}``.
+        An answer is ``{"type": "approve" | "reject", "message"?, "by"?: {"user_id", "roles"}}``. Raises ThreadBusy as
+        ``ask`` does.
         """
-        return await _last(self.stream_resumed(answers, thread=thread, session=session))
+        return await self._turn(self._resumed(answers, thread), "", thread, session or Session())
+
+    async def recover(self, *, thread: str, session: Session | None = None) -> Turn | None:
+        """Finish the turn that a process left unfinished when it died; None: there is none.
+
+        What the ledger knows to have run is not run again. A turn that only waits for answers comes back as it is.
+        """
+        try:
+            return await self._turn(self._left_over(thread), "", thread, session or Session())
+        except _NothingLeft as nothing:
+            return nothing.turn
 
     def stream(self, question: str, *, thread: str, session: Session | None = None) -> AsyncGenerator[Event]:
-        """The events of a turn as they happen, ``Finished`` last. Raises InputRefused at once."""
-        text = check_question(question, limit=self.declared.max_question)
-        given = {"messages": [HumanMessage(text)]}
-        return self._events(given, text, thread, session or Session())
+        """The events of a turn as they happen, ``Finished`` last. Raises InputRefused at once, and ThreadBusy."""
+        given = self._asked(question)
+        return self._events(given, question, thread, session or Session())
 
-    async def stream_resumed(
+    def stream_resumed(
         self, answers: Mapping[str, Mapping[str, Any]], *, thread: str, session: Session | None = None
     ) -> AsyncGenerator[Event]:
         """As ``resume``, event by event."""
-        waiting = {question.id for question in await self.waiting(thread)}
-        if unknown := sorted(set(answers) - waiting):
-            # Resuming with it would run nothing and give the last answer again, as if that were what came of it.
-            raise InputRefused(
-                f"no question {unknown[0]!r} waits in the thread {thread!r} (waiting: {', '.join(waiting) or 'none'})",
-                fix="answer one that waits; a question is gone once it was answered or the conversation went on",
-            )
-        given: Command[Any] = Command(resume={key: {"decisions": [dict(value)]} for key, value in answers.items()})
-        async with aclosing(self._events(given, "", thread, session or Session())) as events:
-            async for event in events:
-                yield event
+        return self._events(self._resumed(answers, thread), "", thread, session or Session())
 
     async def waiting(self, thread: str) -> list[Question]:
         """The questions this thread waits for. Empty: none."""
         state = await self.graph.aget_state(_config(thread))
         return [_question(interrupt) for interrupt in state.interrupts]
 
-    async def _events(self, given: Any, text: str, thread: str, session: Session) -> AsyncGenerator[Event]:
+    def _asked(self, question: str) -> _Given:
+        text = check_question(question, limit=self.declared.max_question)
+
+        async def given() -> Any:
+            return {"messages": [HumanMessage(text)]}
+
+        return given
+
+    def _resumed(self, answers: Mapping[str, Mapping[str, Any]], thread: str) -> _Given:
+        async def given() -> Any:
+            waiting = {question.id for question in await self.waiting(thread)}
+            if unknown := sorted(set(answers) - waiting):
+                # Resuming with it would run nothing and give the last answer again, as if that were what came of it.
+                known = ", ".join(waiting) or "none"
+                raise InputRefused(
+                    f"no question {unknown[0]!r} waits in the thread {thread!r} (waiting: {known})",
+                    fix="answer one that waits; a question is gone once it was answered or the conversation went on",
+                )
+            return Command(resume={key: {"decisions": [dict(value)]} for key, value in answers.items()})
+
+        return given
+
+    def _left_over(self, thread: str) -> _Given:
+        async def given() -> Any:
+            # Not ``next``: it leaves out what has run and was not yet written down as a step of the conversation.
+            tasks = (await self.graph.aget_state(_config(thread))).tasks
+            if any(not task.interrupts and task.result is None for task in tasks):
+                return None
+            if questions := [_question(each) for task in tasks for each in task.interrupts]:
+                raise _NothingLeft(Turn(agent=self.name, thread=thread, outcome="waiting", questions=questions))
+            if tasks:
+                return None
+            raise _NothingLeft(None)
+
+        return given
+
+    async def _events(self, given: _Given, text: str, thread: str, session: Session) -> AsyncGenerator[Event]:
         # The turn runs in a task of its own: a generator may be resumed in another context than it was started in,
         # and an open span must be closed in the context that opened it.
         queue: asyncio.Queue[Event] = asyncio.Queue()
-        task = asyncio.create_task(self._turn(given, text, thread, session, queue))
+        task = asyncio.create_task(self._turn(given, text, thread, session, queue.put_nowait))
         try:
             while True:
                 waiter = asyncio.create_task(queue.get())
                 await asyncio.wait({waiter, task}, return_when=asyncio.FIRST_COMPLETED)
                 if not waiter.done():
                     waiter.cancel()
-                    task.result()
+                    yield Finished(turn=task.result())
                     return
-                event = waiter.result()
-                yield event
-                if isinstance(event, Finished):
-                    return
+                yield waiter.result()
         finally:
             if not task.done():
                 task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    async def _turn(self, given: Any, text: str, thread: str, session: Session, queue: asyncio.Queue[Event]) -> None:
+    async def _turn(
+        self, given: _Given, text: str, thread: str, session: Session, tell: Callable[[Event], None] | None = None
+    ) -> Turn:
+        """One turn, alone in its conversation. ``tell`` None: nobody listens, and tokens are not asked for."""
+        with deadline(self.declared.deadline):
+            async with AsyncExitStack() as stack:
+                if self.database is not None:
+                    # Two turns at once would each write a history in which the other never happened.
+                    alone = hold(self.database, f"turn:{thread}", seconds=seconds_left(self.declared.deadline))
+                    try:
+                        await stack.enter_async_context(alone)
+                    except TimeoutError:
+                        raise ThreadBusy(
+                            f"another turn of the conversation {thread!r} is running and did not end in time",
+                            fix="ask again when it has ended; nothing of this question was stored",
+                        ) from None
+                return await self._traced(await given(), text, thread, session, tell)
+
+    async def _traced(
+        self, given: Any, text: str, thread: str, session: Session, tell: Callable[[Event], None] | None
+    ) -> Turn:
         started = time.monotonic()
         who = session_values(session).get("user_id")
         attributes = words.turn(agent=self.name, thread=thread, user_id=who, question=text)
         with span(f"turn {self.name}", "AGENT", attributes) as opened:
             collected = _Collected()
             try:
-                with deadline(self.declared.deadline):
-                    async for event in self._run(given, thread, session):
-                        collected.take(event)
-                        queue.put_nowait(event)
+                async for event in self._run(given, thread, session, collected, tokens=tell is not None):
+                    collected.take(event)
+                    if tell is not None:
+                        tell(event)
                 turn = await self._ended(thread, collected)
+            except GraphRecursionError as error:
+                turn = await self._stopped(thread, collected, error, opened)
             except Exception as error:  # noqa: BLE001  told, not raised: the caller gets the calls that were made
                 turn = await self._failed(thread, collected, error, opened)
             turn = _stamped(turn, opened, collected, time.monotonic() - started)
             opened.set(words.turn_outcome(answer=turn.text, outcome=turn.outcome, any_new=collected.any_new))
-        queue.put_nowait(Finished(turn=turn))
+        return turn
 
-    async def _run(self, given: Any, thread: str, session: Session) -> AsyncGenerator[Event]:
+    async def _run(
+        self, given: Any, thread: str, session: Session, collected: _Collected, *, tokens: bool
+    ) -> AsyncGenerator[Event]:
         stream: Any = self.graph.astream(  # pyright: ignore[reportUnknownMemberType]  its kwargs are untyped
             given,
             _config(thread, steps=self.declared.max_steps),
             context=session,
-            stream_mode=["custom", "messages"],
+            stream_mode=["custom", "values", *(["messages"] if tokens else [])],
             durability="sync",
         )
         async with aclosing(cast("AsyncGenerator[tuple[str, Any]]", stream)) as parts:
             async for mode, part in parts:
-                if mode == "custom" and isinstance(part, dict):
+                if mode == "values":
+                    collected.saw_values(part)
+                elif mode == "custom" and isinstance(part, dict):
                     if event := _custom(cast("dict[str, Any]", part)):
                         yield event
                 elif mode == "messages" and isinstance(part[0], AIMessageChunk) and part[0].text:
                     yield Token(text=part[0].text)
 
     async def _ended(self, thread: str, collected: _Collected) -> Turn:
-        snapshot = await self.graph.aget_state(_config(thread))
-        if snapshot.interrupts:
-            questions = [_question(interrupt) for interrupt in snapshot.interrupts]
+        # Asked of the checkpoint: a question that waits since an earlier run is not among those of this one.
+        if collected.interrupted and (questions := await self.waiting(thread)):
             return Turn(agent=self.name, thread=thread, outcome="waiting", questions=questions)
-        values = cast("State", snapshot.values)
+        values = cast("State", collected.values)
         answer = values.get("answer")
         if answer is None:
             text = _last_text(values.get("messages", []))
@@ -152,6 +221,15 @@ class LiveAgent:
             citations=answer["citations"],
         )
         return self._told(turn)
+
+    async def _stopped(self, thread: str, collected: _Collected, error: Exception, opened: Span) -> Turn:
+        """A graph that goes round and round: what it did so far is kept and told."""
+        limit = _steps(self.declared.max_steps)
+        did = ", ".join(f"{record.tool} ({record.outcome})" for record in collected.calls) or "no call"
+        message = f"the graph was stopped at its limit of {limit} steps; done so far: {did}"
+        failed = await self._failed(thread, collected, GraphLimit(message, fix=_STEPS_FIX), opened)
+        text = _last_text(cast("State", collected.values).get("messages", []))
+        return replace(failed, outcome="limit", text=text)
 
     def _told(self, turn: Turn) -> Turn:
         return replace(turn, model=self.model, notice=self.notice)
@@ -177,6 +255,15 @@ class _Collected:
         self.degraded: list[str] = []
         self.error_paths: list[str] = []
         self.any_new = False
+        self.values: Mapping[str, Any] = {}
+        """The state as the last step left it."""
+        self.interrupted = False
+
+    def saw_values(self, values: Mapping[str, Any]) -> None:
+        if "__interrupt__" in values:
+            self.interrupted = True
+        else:
+            self.values = values
 
     def take(self, event: Event) -> None:
         match event:
@@ -228,13 +315,17 @@ def _last_text(messages: list[AnyMessage]) -> str:
 
 
 def _config(thread: str, *, steps: int = 8) -> RunnableConfig:
-    # Two supersteps per request (think, act) and the two at the ends; LangGraph's own default is ten thousand.
-    return {"configurable": {"thread_id": thread}, "recursion_limit": 2 * steps + 6}
+    return {"configurable": {"thread_id": thread}, "recursion_limit": _steps(steps)}
 
 
-async def _last(events: AsyncGenerator[Event]) -> Turn:
-    async with aclosing(events) as stream:
-        async for event in stream:
-            if isinstance(event, Finished):
-                return event.turn
-    raise AssertionError("unreachable: every turn ends with Finished")
+def _steps(requests: int) -> int:
+    """Two supersteps per request (think, act) and those at the ends; LangGraph's own default is ten thousand."""
+    return 2 * requests + 6
+
+
+class _NothingLeft(Exception):
+    """Raised inside only, when no turn was left unfinished; ``turn`` is one that waits for answers."""
+
+    def __init__(self, turn: Turn | None) -> None:
+        self.turn = turn
+        super().__init__()

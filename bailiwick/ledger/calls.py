@@ -10,13 +10,11 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from threading import Lock
 from typing import Any
 
-from bailiwick.ledger.database import open_database
+from bailiwick.database import Database, Row
 
 __all__ = ["Begun", "CallLedger", "Entry", "Finished", "Happened", "LeftOpen"]
 
@@ -64,28 +62,30 @@ class Happened:
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS bailiwick_calls (
     key TEXT PRIMARY KEY, thread TEXT NOT NULL, tool TEXT NOT NULL, args TEXT NOT NULL,
-    begun_at REAL NOT NULL, finished_at REAL, result TEXT, ok INTEGER, untrusted INTEGER,
-    settled INTEGER NOT NULL DEFAULT 0
+    begun_at DOUBLE PRECISION NOT NULL, finished_at DOUBLE PRECISION, result TEXT, ok BIGINT, untrusted BIGINT,
+    settled BIGINT NOT NULL DEFAULT 0
 )
 """
+_UNKNOWN = -1
+"""In the column ``ok``: the call came back and nobody knows whether it had its effect."""
 _INDEX = "CREATE INDEX IF NOT EXISTS bailiwick_calls_by_thread ON bailiwick_calls (thread, begun_at)"
 
 
 class CallLedger:
-    """The ledger in one SQLite file; the file of the checkpoints, so that one backup holds both.
+    """The ledger in the database of the checkpoints, so that one backup holds both.
 
-    Safe for several threads and processes: ``begin`` is one ``INSERT OR IGNORE``, so two that begin the same call get
-    one ``Begun`` between them.
+    Safe for several threads and processes: ``begin`` is one ``INSERT … ON CONFLICT DO NOTHING``, so two that begin the
+    same call get one ``Begun`` between them.
     """
 
-    def __init__(self, file: Path) -> None:
-        self.file = file
-        self._lock = Lock()
-        self._database = open_database(file, _SCHEMA, _INDEX)
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        database.create(_SCHEMA, _INDEX)
 
     async def look(self, *, thread: str, call_id: str) -> Finished | LeftOpen | None:
         """What is known of a call; None: it was never begun."""
-        return await asyncio.to_thread(self._look, f"{thread}:{call_id}")
+        key = f"{thread}:{call_id}"
+        return _known(key, await self.database.look(_LOOK, (key,)))
 
     async def happened(self, thread: str, *, beside: str = "", results: bool = False) -> list[Happened]:
         """The calls of ``thread`` that came back, oldest first, without those whose ids begin with ``beside``.
@@ -94,77 +94,16 @@ class CallLedger:
         which is faster, and would be another thing after a resume. An empty ``beside`` leaves out none.
         ``results`` brings what they gave, too.
         """
-        return await asyncio.to_thread(self._happened, thread, beside, results)
-
-    async def begin(self, *, thread: str, call_id: str, tool: str, args: Mapping[str, Any]) -> Entry:
-        """Write that the call begins, or tell what is known of it already."""
-        return await asyncio.to_thread(self._begin, thread, call_id, tool, args)
-
-    async def finish(self, key: str, result: Mapping[str, Any], *, ok: bool, untrusted: bool) -> None:
-        """Write what the call gave; ``result`` is JSON data."""
-        await asyncio.to_thread(self._finish, key, result, ok, untrusted)
-
-    async def unsettled(self, thread: str, tool: str, *, beside: str = "") -> LeftOpen | None:
-        """The earliest call of ``tool`` in ``thread`` that was begun, never came back and was not settled; else None.
-
-        ``beside`` as in ``happened``: a sibling that is still running has not been lost.
-        """
-        return await asyncio.to_thread(self._unsettled, thread, tool, beside)
-
-    async def settle(self, key: str) -> None:
-        """A person has looked: nobody needs to be asked again whether this call had its effect. It is not finished."""
-        await asyncio.to_thread(
-            self._execute, "UPDATE bailiwick_calls SET settled = 1 WHERE key = ? AND finished_at IS NULL", (key,)
+        rows = await self.database.look(
+            f"SELECT key, tool, args, ok, untrusted, {'result' if results else 'NULL'} FROM bailiwick_calls"  # noqa: S608
+            " WHERE thread = ? AND finished_at IS NOT NULL ORDER BY begun_at",
+            (thread,),
         )
-
-    async def reopen(self, key: str) -> Begun:
-        """Take a call that was left open as ours to run again, after a person or the policy said so."""
-        await asyncio.to_thread(
-            self._execute,
-            "UPDATE bailiwick_calls SET begun_at = ? WHERE key = ? AND finished_at IS NULL",
-            (time.time(), key),
-        )
-        return Begun(key=key)
-
-    def close(self) -> None:
-        """Close the file. Safe to call twice."""
-        with self._lock:
-            self._database.close()
-
-    def _begin(self, thread: str, call_id: str, tool: str, args: Mapping[str, Any]) -> Entry:
-        key = f"{thread}:{call_id}"
-        inserted = self._execute(
-            "INSERT OR IGNORE INTO bailiwick_calls (key, thread, tool, args, begun_at) VALUES (?, ?, ?, ?, ?)",
-            (key, thread, tool, json.dumps(args, sort_keys=True, default=str), time.time()),
-        )
-        if inserted:
-            return Begun(key=key)
-        known = self._look(key)
-        assert known is not None, "rows are never deleted"
-        return known
-
-    def _look(self, key: str) -> Finished | LeftOpen | None:
-        with self._lock:
-            row: tuple[float, str | None] | None = self._database.execute(
-                "SELECT begun_at, result FROM bailiwick_calls WHERE key = ?", (key,)
-            ).fetchone()
-        if row is None:
-            return None
-        begun_at, result = row
-        return LeftOpen(key=key, begun_at=begun_at) if result is None else Finished(key=key, result=json.loads(result))
-
-    def _happened(self, thread: str, beside: str, results: bool) -> list[Happened]:
-        with self._lock:
-            rows: list[tuple[str, str, str, int, int, str | None]] = self._database.execute(
-                f"SELECT key, tool, args, ok, untrusted, {'result' if results else 'NULL'} FROM bailiwick_calls"  # noqa: S608
-                " WHERE thread = ? AND finished_at IS NOT NULL ORDER BY begun_at",
-                (thread,),
-            ).fetchall()
         return [
             Happened(
                 tool=tool,
                 args=json.loads(args),
-                ok=bool(ok),
+                ok=ok == 1,
                 untrusted=bool(untrusted),
                 result=None if result is None else json.loads(result),
             )
@@ -172,25 +111,71 @@ class CallLedger:
             if not beside or not key.startswith(f"{thread}:{beside}")
         ]
 
-    def _unsettled(self, thread: str, tool: str, beside: str) -> LeftOpen | None:
-        with self._lock:
-            rows: list[tuple[str, float]] = self._database.execute(
-                "SELECT key, begun_at FROM bailiwick_calls"
-                " WHERE thread = ? AND tool = ? AND finished_at IS NULL AND settled = 0 ORDER BY begun_at",
-                (thread, tool),
-            ).fetchall()
+    async def begin(self, *, thread: str, call_id: str, tool: str, args: Mapping[str, Any]) -> Entry:
+        """Write that the call begins, or tell what is known of it already."""
+        return await asyncio.to_thread(self._begin, thread, call_id, tool, args)
+
+    async def finish(self, key: str, result: Mapping[str, Any], *, ok: bool | None, untrusted: bool) -> None:
+        """Write what the call gave; ``result`` is JSON data. ``ok`` None: nobody knows whether it had its effect.
+
+        It lasts from the next write to the database on, which the checkpoint that holds the call's message is: a power
+        cut between the two leaves the call open, as one before both would.
+        """
+        await asyncio.to_thread(
+            self.database.execute,
+            "UPDATE bailiwick_calls SET finished_at = ?, result = ?, ok = ?, untrusted = ?"
+            " WHERE key = ? AND finished_at IS NULL",
+            (time.time(), json.dumps(result, default=str), _UNKNOWN if ok is None else int(ok), int(untrusted), key),
+            with_next=True,
+        )
+
+    async def unsettled(self, thread: str, tool: str, *, beside: str = "") -> LeftOpen | None:
+        """The earliest call of ``tool`` in ``thread`` of unknown outcome that was not settled; else None.
+
+        ``beside`` as in ``happened``: a sibling that is still running has not been lost.
+        """
+        rows = await self.database.look(
+            "SELECT key, begun_at FROM bailiwick_calls"
+            " WHERE thread = ? AND tool = ? AND (finished_at IS NULL OR ok = ?) AND settled = 0 ORDER BY begun_at",
+            (thread, tool, _UNKNOWN),
+        )
         for key, begun_at in rows:
             if not beside or not key.startswith(f"{thread}:{beside}"):
                 return LeftOpen(key=key, begun_at=begun_at)
         return None
 
-    def _finish(self, key: str, result: Mapping[str, Any], ok: bool, untrusted: bool) -> None:
-        self._execute(
-            "UPDATE bailiwick_calls SET finished_at = ?, result = ?, ok = ?, untrusted = ?"
-            " WHERE key = ? AND finished_at IS NULL",
-            (time.time(), json.dumps(result, default=str), ok, untrusted, key),
-        )
+    async def settle(self, key: str) -> None:
+        """A person has looked: nobody needs to be asked again whether this call had its effect. It is not finished."""
+        await asyncio.to_thread(self.database.execute, "UPDATE bailiwick_calls SET settled = 1 WHERE key = ?", (key,))
 
-    def _execute(self, statement: str, values: tuple[Any, ...]) -> int:
-        with self._lock:
-            return self._database.execute(statement, values).rowcount
+    async def reopen(self, key: str) -> Begun:
+        """Take a call that was left open as ours to run again, after a person or the policy said so."""
+        await asyncio.to_thread(
+            self.database.execute,
+            "UPDATE bailiwick_calls SET begun_at = ? WHERE key = ? AND finished_at IS NULL",
+            (time.time(), key),
+        )
+        return Begun(key=key)
+
+    def _begin(self, thread: str, call_id: str, tool: str, args: Mapping[str, Any]) -> Entry:
+        key = f"{thread}:{call_id}"
+        inserted = self.database.execute(
+            "INSERT INTO bailiwick_calls (key, thread, tool, args, begun_at) VALUES (?, ?, ?, ?, ?)"
+            " ON CONFLICT (key) DO NOTHING",
+            (key, thread, tool, json.dumps(args, sort_keys=True, default=str), time.time()),
+        )
+        if inserted:
+            return Begun(key=key)
+        known = _known(key, self.database.rows(_LOOK, (key,)))
+        assert known is not None, "rows are never deleted"
+        return known
+
+
+_LOOK = "SELECT begun_at, result FROM bailiwick_calls WHERE key = ?"
+
+
+def _known(key: str, rows: Sequence[Row]) -> Finished | LeftOpen | None:
+    if not rows:
+        return None
+    begun_at, result = rows[0]
+    return LeftOpen(key=key, begun_at=begun_at) if result is None else Finished(key=key, result=json.loads(result))

@@ -12,29 +12,28 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from threading import Lock
 from typing import Any
 
-from bailiwick.ledger.database import open_database
+from bailiwick.database import Database
 
 __all__ = ["Answered", "Asked", "Questions"]
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS bailiwick_questions (
-    question TEXT PRIMARY KEY, asked_at REAL NOT NULL, passed_over INTEGER NOT NULL
+    question TEXT PRIMARY KEY, asked_at DOUBLE PRECISION NOT NULL, passed_over BIGINT NOT NULL
 ) WITHOUT ROWID
 """
 _ANSWERS = """
 CREATE TABLE IF NOT EXISTS bailiwick_answers (
-    question TEXT PRIMARY KEY, decision TEXT NOT NULL, who TEXT NOT NULL, message TEXT NOT NULL, at REAL NOT NULL
+    question TEXT PRIMARY KEY, decision TEXT NOT NULL, who TEXT NOT NULL, message TEXT NOT NULL,
+    at DOUBLE PRECISION NOT NULL
 ) WITHOUT ROWID
 """
 
 _VOUCHED = """
 CREATE TABLE IF NOT EXISTS bailiwick_vouched (
     thread TEXT NOT NULL, tool TEXT NOT NULL, rule TEXT NOT NULL, arg TEXT NOT NULL, question TEXT NOT NULL,
-    vals TEXT NOT NULL, until REAL NOT NULL, PRIMARY KEY (thread, tool, rule, arg, question)
+    vals TEXT NOT NULL, until DOUBLE PRECISION NOT NULL, PRIMARY KEY (thread, tool, rule, arg, question)
 ) WITHOUT ROWID
 """
 
@@ -60,19 +59,27 @@ class Answered:
 
 
 class Questions:
-    """The questions in the ledger's SQLite file; ``file`` None keeps them for the life of this object only."""
+    """The questions in the ledger's database."""
 
-    def __init__(self, file: Path | None) -> None:
-        self._lock = Lock()
-        self._database = open_database(file, _SCHEMA, _ANSWERS, _VOUCHED)
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        database.create(_SCHEMA, _ANSWERS, _VOUCHED)
 
     async def find(self, question: str) -> Asked | None:
         """When ``question`` was put; None: never."""
-        return await asyncio.to_thread(self._find, question)
+        rows = await self._database.look(
+            "SELECT asked_at, passed_over FROM bailiwick_questions WHERE question = ?", (question,)
+        )
+        return Asked(at=rows[0][0], passed_over=rows[0][1]) if rows else None
 
     async def put(self, question: str, *, passed_over: int = 0) -> None:
         """Write that ``question`` is being put now, behind ``passed_over`` answers that belong to others."""
-        await asyncio.to_thread(self._put, question, passed_over)
+        await asyncio.to_thread(
+            self._database.execute,
+            "INSERT INTO bailiwick_questions VALUES (?, ?, ?) ON CONFLICT (question)"
+            " DO UPDATE SET asked_at = excluded.asked_at, passed_over = excluded.passed_over",
+            (question, time.time(), passed_over),
+        )
 
     async def answer(self, question: str, *, decision: str, who: str, message: str) -> Answered:
         """Keep who answered ``question`` how, and when. An answer that is kept already stays as it is."""
@@ -87,52 +94,29 @@ class Questions:
         """
         until = time.time() + seconds
         rows = [(thread, tool, rule, arg, question, json.dumps(list(each)), until) for arg, each in values.items()]
-        await asyncio.to_thread(self._vouch, rows)
+        await asyncio.to_thread(
+            self._database.execute_many,
+            "INSERT INTO bailiwick_vouched VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            rows,
+        )
 
     async def vouched(self, *, thread: str, tool: str) -> dict[tuple[str, str], list[Any]]:
         """The values that people have vouched for and still do, by rule and argument."""
-        return await asyncio.to_thread(self._vouched, thread, tool)
-
-    def close(self) -> None:
-        """Close the file. Safe to call twice."""
-        with self._lock:
-            self._database.close()
-
-    def _find(self, question: str) -> Asked | None:
-        with self._lock:
-            row: tuple[float, int] | None = self._database.execute(
-                "SELECT asked_at, passed_over FROM bailiwick_questions WHERE question = ?", (question,)
-            ).fetchone()
-        return None if row is None else Asked(at=row[0], passed_over=row[1])
-
-    def _put(self, question: str, passed_over: int) -> None:
-        with self._lock:
-            self._database.execute(
-                "INSERT OR REPLACE INTO bailiwick_questions VALUES (?, ?, ?)", (question, time.time(), passed_over)
-            )
-
-    def _answer(self, question: str, decision: str, who: str, message: str) -> Answered:
-        with self._lock:
-            self._database.execute(
-                "INSERT OR IGNORE INTO bailiwick_answers VALUES (?, ?, ?, ?, ?)",
-                (question, decision, who, message, time.time()),
-            )
-            row: tuple[str, str, str, float] = self._database.execute(
-                "SELECT decision, who, message, at FROM bailiwick_answers WHERE question = ?", (question,)
-            ).fetchone()
-        return Answered(decision=row[0], who=row[1], message=row[2], at=row[3])
-
-    def _vouch(self, rows: Sequence[tuple[str, str, str, str, str, str, float]]) -> None:
-        with self._lock:
-            self._database.executemany("INSERT OR IGNORE INTO bailiwick_vouched VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
-
-    def _vouched(self, thread: str, tool: str) -> dict[tuple[str, str], list[Any]]:
-        with self._lock:
-            rows: list[tuple[str, str, str]] = self._database.execute(
-                "SELECT rule, arg, vals FROM bailiwick_vouched WHERE thread = ? AND tool = ? AND until > ?",
-                (thread, tool, time.time()),
-            ).fetchall()
+        rows = await self._database.look(
+            "SELECT rule, arg, vals FROM bailiwick_vouched WHERE thread = ? AND tool = ? AND until > ?",
+            (thread, tool, time.time()),
+        )
         found: dict[tuple[str, str], list[Any]] = {}
         for rule, arg, values in rows:
             found.setdefault((rule, arg), []).extend(json.loads(values))
         return found
+
+    def _answer(self, question: str, decision: str, who: str, message: str) -> Answered:
+        self._database.execute(
+            "INSERT INTO bailiwick_answers VALUES (?, ?, ?, ?, ?) ON CONFLICT (question) DO NOTHING",
+            (question, decision, who, message, time.time()),
+        )
+        ((decision, who, message, at),) = self._database.rows(
+            "SELECT decision, who, message, at FROM bailiwick_answers WHERE question = ?", (question,)
+        )
+        return Answered(decision=decision, who=who, message=message, at=at)

@@ -349,6 +349,14 @@ class InlineTest(_Part):
     """The rule's id, or the key that failed."""
 
 
+class Lookup(_Part):
+    """How to find out whether a write happened; where that gives no answer, a person is asked."""
+
+    lookup: Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]{0,63}$")]
+    """A read tool of the project. It is given the call's arguments that it has parameters for and
+    ``idempotency_key``, and answers ``{"happened": true, "result": …}`` or ``{"happened": false}``."""
+
+
 class Policy(_Part):
     """One tool's policy. Without rules nothing may be called."""
 
@@ -356,8 +364,8 @@ class Policy(_Part):
     tool: Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]{0,63}$")] = "_"
     """The tool's name; ``_`` only in code, where the decorated function gives it."""
     effect: Effect = "write"
-    recover: Literal["idempotent", "ask"] = "ask"
-    """What to do when a write's outcome is unknown: run it again with the same key, or ask a person."""
+    recover: Literal["idempotent", "ask"] | Lookup = "ask"
+    """What to do when a write's outcome is unknown: run it again with the same key, find out, or ask a person."""
     output: Output = Output()
     on_untrusted: Literal["allow", "ask", "deny"] = "ask"
     """What an ``allow`` becomes once the thread has read untrusted content; ``deny`` takes an ``ask`` with it."""

@@ -59,7 +59,7 @@ def _parts(old: Policy, new: Policy) -> Iterator[_Found]:
 def _beside(old: Policy, new: Policy) -> Iterator[_Found]:
     # An effect says how a call may be repeated; nobody can say here what the tool does.
     yield from _chosen("effect", old.effect, new.effect, {"read": 1, "write": 0})
-    yield from _chosen("recover", old.recover, new.recover, {"ask": 0, "idempotent": 1})
+    yield from _chosen("recover", _recover(old), _recover(new), {"ask": 0, "idempotent": 1})
     yield from _chosen("output.trust", old.output.trust, new.output.trust, {"untrusted": 0, "trusted": 1})
     if old.output.labels != new.output.labels:
         yield "output.labels", "same", f"labels: {_words(old.output.labels)} → {_words(new.output.labels)}"
@@ -177,6 +177,10 @@ def _chosen(key: str, old: Any, new: Any, ranks: dict[str, int]) -> Iterator[_Fo
     if before is not None and after is not None:
         direction = "wider" if after > before else "narrower"
     yield key, direction, f"{key.rpartition('.')[2]}: {old} → {new}"
+
+
+def _recover(policy: Policy) -> str:
+    return policy.recover if isinstance(policy.recover, str) else f"lookup by {policy.recover.lookup}"
 
 
 def _quantity(name: str, value: Any) -> str:

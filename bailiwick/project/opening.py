@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from langchain_core.language_models import BaseChatModel
 from langgraph.checkpoint.base import BaseCheckpointSaver
-from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from langgraph.graph.state import CompiledStateGraph
 
 from bailiwick.agent import Agent, LiveAgent
+from bailiwick.database import Database, database_setting, open_database
 from bailiwick.errors import ConfigError
 from bailiwick.graph import Nodes
+from bailiwick.project.checkpoints import open_checkpoints
 from bailiwick.project.declarations import ChosenModel, agent_names, choose_model, load_agent, load_graph
 from bailiwick.project.layout import Layout
 from bailiwick.retrieval import Knowledge
@@ -34,6 +35,8 @@ class Project:
     """The parts that every agent of a project shares. Made by ``Project.open`` only, which also takes them down."""
 
     layout: Layout
+    database: Database
+    """Where checkpoints, ledger and prompts are kept."""
     toolbox: Toolbox
     knowledge: Knowledge
     checkpointer: BaseCheckpointSaver[Any]
@@ -48,12 +51,15 @@ class Project:
         *,
         sandbox: SandboxChoice = "auto",
         phoenix: str | None = "auto",
+        database: str | None = None,
         on_progress: Callable[[str], None] | None = None,
     ) -> AsyncGenerator[Project]:
         """Open the project at ``root`` for as long as the context lasts.
 
         ``phoenix`` is where traces go: an address, ``"auto"`` for ``PHOENIX_COLLECTOR_ENDPOINT`` or this machine's
         port 6006, None for nowhere. Phoenix need not be there: spans and error paths wait in the project until it is.
+        ``database`` is ``postgresql://…`` for checkpoints, ledger and what belongs to them; None: what
+        ``BAILIWICK_DATABASE`` names, else SQLite in the project.
         Raises what is wrong with the project's files (ConfigError and its kind) and SandboxUnavailable; nothing is
         left running then.
         """
@@ -61,21 +67,24 @@ class Project:
             # In a thread, and closed in one: a server's event loop must not wait for a disk.
             files = ExitStack()
             stack.push_async_callback(asyncio.to_thread, files.close)
-            layout, watch, tracing, knowledge = await asyncio.to_thread(_open_files, Path(root), phoenix, files)
+            layout, watch, tracing, knowledge, kept = await asyncio.to_thread(
+                _open_files, Path(root), phoenix, database or database_setting(), files
+            )
             toolbox = await Toolbox.aopen(
                 layout.tools,
                 policies=layout.policies,
                 sandbox=sandbox,
-                ledger=layout.state,
+                ledger=kept,
                 watch=watch,
                 cache=layout.described,
                 on_progress=on_progress,
             )
             stack.push_async_callback(toolbox.aclose)
-            saver = await stack.enter_async_context(AsyncSqliteSaver.from_conn_string(str(layout.state)))
+            saver = await stack.enter_async_context(open_checkpoints(kept))
             await knowledge.ready()
             yield cls(
                 layout=layout,
+                database=kept,
                 toolbox=toolbox,
                 knowledge=knowledge,
                 checkpointer=saver,
@@ -101,6 +110,7 @@ class Project:
             model=chosen.name,
             notice=chosen.notice,
             watch=self.watch,
+            database=self.database,
         )
 
     def graph(self, name: str) -> CompiledStateGraph[Any, Any, Any, Any]:
@@ -142,7 +152,9 @@ class Project:
         return graph.compile(checkpointer=checkpointer, name=name)  # pyright: ignore[reportUnknownMemberType]  **kwargs
 
 
-def _open_files(root: Path, phoenix: str | None, stack: ExitStack) -> tuple[Layout, ErrorWatch, Tracing, Knowledge]:
+def _open_files(
+    root: Path, phoenix: str | None, database: str | None, stack: ExitStack
+) -> tuple[Layout, ErrorWatch, Tracing, Knowledge, Database]:
     layout = Layout(root=root.resolve())
     layout.kept.mkdir(parents=True, exist_ok=True)
     endpoint = phoenix_endpoint() if phoenix == "auto" else phoenix
@@ -150,4 +162,5 @@ def _open_files(root: Path, phoenix: str | None, stack: ExitStack) -> tuple[Layo
     tracing = stack.enter_context(configure(endpoint=endpoint, project=layout.name, spool=layout.spool))
     # Its model and index load in a thread of their own while the sandbox opens.
     knowledge = stack.enter_context(Knowledge.open(layout.index))
-    return layout, watch, tracing, knowledge
+    kept = stack.enter_context(closing(open_database(database or layout.state)))
+    return layout, watch, tracing, knowledge, kept

@@ -82,7 +82,8 @@ def _head(existing: LoadedPolicy | None, trust: Literal["trusted", "untrusted"])
     policy = existing.policy
     yield f"effect: {policy.effect}  # as in the policy that there is"
     if policy.recover != "ask":
-        yield f"recover: {policy.recover}"
+        recover = policy.recover
+        yield f"recover: {recover if isinstance(recover, str) else flow(recover.model_dump())}"
     if written := policy.output.model_dump(mode="json", exclude_defaults=True):
         yield f"output: {flow(written)}"
 

@@ -16,6 +16,7 @@ from langchain_core.messages import ToolMessage
 from langchain_core.tools import BaseTool
 from pydantic import PrivateAttr
 
+from bailiwick.database import open_database
 from bailiwick.definition import ToolDefinition, describe_function, file_digest
 from bailiwick.errors import PolicyError, ToolDefinitionError
 from bailiwick.gate import Call
@@ -99,12 +100,13 @@ class _OwnDoor:
         if self._guarded is None:
             sandbox = await self._sandbox()
             tools = {self.declared.name: self.declared.registered(sandbox)}
+            kept = open_database(None)
             self._guarded = GuardedCall(
                 tools=tools,
                 sandbox=sandbox,
                 ledger=None,
-                questions=Questions(None),
-                usage=UsageLedger(None),
+                questions=Questions(kept),
+                usage=UsageLedger(kept),
                 watch=None,
             )
         return await self._guarded.run(call, site)

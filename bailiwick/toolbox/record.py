@@ -8,13 +8,16 @@ from typing import Any, Literal, cast
 
 from langchain_core.messages import ToolMessage
 
-__all__ = ["ARTIFACT", "VALUE", "CallOutcome", "CallRecord", "record_of"]
+__all__ = ["ARTIFACT", "UNKNOWN_AFTER", "VALUE", "CallOutcome", "CallRecord", "record_of"]
 
 CallOutcome = Literal[
     "ok", "error", "timeout", "oom", "signal", "output", "killed",
     "denied", "rejected", "unknown_tool", "invalid_arguments", "no_sandbox", "unknown_outcome",
 ]  # fmt: skip
 """How a call ended. The first row is the sandbox's; in the second the tool did not run (or nobody knows)."""
+
+UNKNOWN_AFTER: frozenset[CallOutcome] = frozenset({"timeout", "oom", "signal", "output", "killed"})
+"""Outcomes after which nobody knows whether a write had its effect."""
 
 ARTIFACT = "bailiwick"
 VALUE = "value"

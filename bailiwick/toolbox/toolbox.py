@@ -12,6 +12,7 @@ from langchain_core.messages import ToolMessage
 from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
 
+from bailiwick.database import Database, open_database
 from bailiwick.definition import ToolDefinition
 from bailiwick.gate import Call
 from bailiwick.ledger import CallLedger, Questions, UsageLedger
@@ -20,6 +21,7 @@ from bailiwick.resilience import run_sync
 from bailiwick.sandbox import Sandbox, open_sandbox
 from bailiwick.toolbox.guarded_call import GuardedCall
 from bailiwick.toolbox.in_code import registered_in_code
+from bailiwick.toolbox.lookups import check_lookups
 from bailiwick.toolbox.middleware import ToolboxMiddleware
 from bailiwick.toolbox.node import tool_node
 from bailiwick.toolbox.register import join, register_folder
@@ -42,19 +44,20 @@ class Toolbox:
         tools: Iterable[RegisteredTool],
         *,
         sandbox: Sandbox,
-        ledger: CallLedger | None = None,
+        database: Database | None = None,
         watch: ErrorWatch | None = None,
         agent: str = "agent",
     ) -> None:
         self._tools = {tool.definition.name: tool for tool in tools}
-        self._questions = Questions(ledger.file if ledger is not None else None)
-        self._usage = UsageLedger(ledger.file if ledger is not None else None)
+        check_lookups(self._tools)
+        kept = database or open_database(None)
+        self._closing = kept if database is None else None
         self._guarded = GuardedCall(
             tools=self._tools,
             sandbox=sandbox,
-            ledger=ledger,
-            questions=self._questions,
-            usage=self._usage,
+            ledger=None if database is None else CallLedger(database),
+            questions=Questions(kept),
+            usage=UsageLedger(kept),
             watch=watch,
             policies=PolicyFiles(self._tools, join=self._joined, watch=watch, on_change=self._changed),
         )
@@ -76,9 +79,9 @@ class Toolbox:
     ) -> Toolbox:
         """Open a folder of tool files with its folder of policies, from synchronous code.
 
-        ``ledger`` is the SQLite file that remembers which calls ran; without one a resumed graph may run a call
-        again. Raises PolicyError for a policy that is wrong or missing, ToolDefinitionError for a tool file that does
-        not load in its sandbox, SandboxUnavailable where there is no sandbox.
+        ``ledger`` is the SQLite file, or ``postgresql://…``, that remembers which calls ran; without one a resumed
+        graph may run a call again. Raises PolicyError for a policy that is wrong or missing, ToolDefinitionError for a
+        tool file that does not load in its sandbox, SandboxUnavailable where there is no sandbox.
         """
         return run_sync(cls.aopen(tools, policies=policies, sandbox=sandbox, ledger=ledger, agent=agent))
 
@@ -89,25 +92,20 @@ class Toolbox:
         *,
         policies: Path | str,
         sandbox: Literal["auto", "docker", "bubblewrap"] | Sandbox = "auto",
-        ledger: Path | str | None = None,
+        ledger: Database | Path | str | None = None,
         watch: ErrorWatch | None = None,
         cache: Path | None = None,
         agent: str = "agent",
         on_progress: Callable[[str], None] | None = None,
     ) -> Toolbox:
-        """As ``open``, from asynchronous code. ``cache`` is a file that remembers what the tools' files declare."""
+        """As ``open``, from asynchronous code. ``cache`` is a file that remembers what the tools' files declare.
+
+        A ``ledger`` that is a database is left open by ``aclose``.
+        """
         opened = await open_sandbox(sandbox, on_progress=on_progress) if isinstance(sandbox, str) else sandbox
         try:
             registered = await register_folder(Path(tools), Path(policies), sandbox=opened, cache=cache)
-            return await asyncio.to_thread(
-                lambda: cls(
-                    registered,
-                    sandbox=opened,
-                    ledger=None if ledger is None else CallLedger(Path(ledger)),
-                    watch=watch,
-                    agent=agent,
-                )
-            )
+            return await asyncio.to_thread(_bound, cls, registered, opened, ledger, watch, agent)
         except BaseException:
             if opened is not sandbox:
                 await opened.close()
@@ -133,8 +131,7 @@ class Toolbox:
             if opened is not sandbox:
                 run_sync(opened.close())
             raise
-        kept = None if ledger is None else CallLedger(Path(ledger))
-        return cls(registered, sandbox=opened, ledger=kept, agent=agent)
+        return _bound(cls, registered, opened, ledger, None, agent)
 
     @property
     def sandbox(self) -> Sandbox:
@@ -203,11 +200,29 @@ class Toolbox:
     async def aclose(self) -> None:
         """Leave nothing behind. Safe to call twice."""
         await self.sandbox.close()
-        if self._guarded.ledger is not None:
-            self._guarded.ledger.close()
-        self._questions.close()
-        self._usage.close()
+        if self._closing is not None:
+            self._closing.close()
 
     def close(self) -> None:
         """As ``aclose``, from synchronous code."""
         run_sync(self.aclose())
+
+
+def _bound(
+    cls: type[Toolbox],
+    registered: Iterable[RegisteredTool],
+    sandbox: Sandbox,
+    ledger: Database | Path | str | None,
+    watch: ErrorWatch | None,
+    agent: str,
+) -> Toolbox:
+    opened = open_database(ledger) if isinstance(ledger, (Path, str)) else ledger
+    try:
+        toolbox = cls(registered, sandbox=sandbox, database=opened, watch=watch, agent=agent)
+    except BaseException:
+        if opened is not None and opened is not ledger:
+            opened.close()
+        raise
+    if opened is not ledger:
+        toolbox._closing = opened  # pyright: ignore[reportPrivateUsage]  opened here, so closed here
+    return toolbox

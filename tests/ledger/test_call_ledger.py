@@ -5,29 +5,22 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bailiwick.database import open_database
 from bailiwick.ledger import Begun, CallLedger, Finished, LeftOpen, Questions
 
 
 @pytest.fixture
-def file(tmp_path: Path) -> Path:
-    return tmp_path / "kept" / "state.db"
-
-
-@pytest.fixture
-def ledger(file: Path) -> Iterator[CallLedger]:
-    opened = CallLedger(file)
-    yield opened
-    opened.close()
+def ledger(kept_in: str) -> Iterator[CallLedger]:
+    with closing(open_database(kept_in)) as database:
+        yield CallLedger(database)
 
 
 async def begin(ledger: CallLedger, call_id: str = "m/1", thread: str = "t", tool: str = "refund", **args: Any) -> Any:
@@ -90,21 +83,22 @@ async def test_what_happened_is_what_came_back_in_this_thread_and_not_beside(led
     assert await ledger.happened("nothing") == []
 
 
-async def test_many_at_once_in_two_ledgers_of_one_file_get_one_begun(file: Path, ledger: CallLedger) -> None:
-    second = CallLedger(file)
-    found = await asyncio.gather(*(begin(each) for each in (ledger, second) for _ in range(20)))
-    second.close()
+async def test_many_at_once_in_two_ledgers_get_one_begun(kept_in: str, ledger: CallLedger) -> None:
+    with closing(open_database(kept_in)) as database:
+        second = CallLedger(database)
+        found = await asyncio.gather(*(begin(each) for each in (ledger, second) for _ in range(20)))
     assert sum(isinstance(each, Begun) for each in found) == 1
     assert sum(isinstance(each, LeftOpen) for each in found) == 39
 
 
 PROCESS = """
 import asyncio, sys, time
-from pathlib import Path
+from bailiwick.database import open_database
+from bailiwick.database import open_database
 from bailiwick.ledger import CallLedger
 
 async def main():
-    ledger = CallLedger(Path(sys.argv[1]))
+    ledger = CallLedger(open_database(sys.argv[1]))
     entry = await ledger.begin(thread="t", call_id="m/1", tool="refund", args={})
     print(type(entry).__name__, flush=True)
     if sys.argv[2] == "die":
@@ -114,8 +108,8 @@ asyncio.run(main())
 """
 
 
-async def test_a_process_that_is_killed_leaves_its_call_open(file: Path, ledger: CallLedger) -> None:
-    process = subprocess.Popen([sys.executable, "-c", PROCESS, str(file), "die"], stdout=subprocess.PIPE, text=True)
+async def test_a_process_that_is_killed_leaves_its_call_open(kept_in: str, ledger: CallLedger) -> None:
+    process = subprocess.Popen([sys.executable, "-c", PROCESS, kept_in, "die"], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     assert process.stdout.readline() == "Begun\n"
     os.kill(process.pid, signal.SIGKILL)
@@ -124,39 +118,46 @@ async def test_a_process_that_is_killed_leaves_its_call_open(file: Path, ledger:
     assert isinstance(await begin(ledger), LeftOpen)
 
 
-def test_processes_that_begin_the_same_call_get_one_begun_between_them(file: Path) -> None:
-    CallLedger(file).close()
-    command = [sys.executable, "-c", PROCESS, str(file), "go"]
+def test_processes_that_begin_the_same_call_get_one_begun_between_them(kept_in: str) -> None:
+    command = [sys.executable, "-c", PROCESS, kept_in, "go"]
     processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
     said = sorted(process.communicate(timeout=60)[0].strip() for process in processes)
     assert said == ["Begun", "LeftOpen", "LeftOpen", "LeftOpen"]
 
 
-def test_every_line_is_durable_when_it_is_written(file: Path, ledger: CallLedger) -> None:
-    assert ledger.file == file
-    with closing(sqlite3.connect(file)) as database:
-        assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+async def test_a_call_of_unknown_outcome_stays_unsettled_until_a_person_has_looked(ledger: CallLedger) -> None:
+    await begin(ledger)
+    await ledger.finish("t:m/1", {"text": "stopped"}, ok=None, untrusted=False)
+    assert isinstance(await begin(ledger), Finished)
+    lost = await ledger.unsettled("t", "refund")
+    assert lost is not None
+    assert [each.ok for each in await ledger.happened("t")] == [False]
+    await ledger.settle(lost.key)
+    assert await ledger.unsettled("t", "refund") is None
 
 
-def test_it_may_be_closed_twice(ledger: CallLedger) -> None:
-    ledger.close()
-    ledger.close()
+async def test_ids_that_models_made_up_are_no_trouble(ledger: CallLedger) -> None:
+    odd = "m/\x00'\u2028\N{PILE OF POO}%s?"
+    assert isinstance(await begin(ledger, odd, text="\x00\ud800"), Begun)
+    assert isinstance(await begin(ledger, odd), LeftOpen)
 
 
-@pytest.mark.parametrize("kept", [True, False])
-async def test_a_question_is_known_once_it_was_put(file: Path, kept: bool) -> None:
-    questions = Questions(file if kept else None)
-    assert await questions.find("q") is None
-    await questions.put("q")
-    first = await questions.find("q")
-    assert first is not None
-    assert first.passed_over == 0
-    await questions.put("q", passed_over=2)
-    second = await questions.find("q")
-    assert second is not None
-    assert (second.passed_over, second.at >= first.at) == (2, True)
-    questions.close()
-    reopened = Questions(file if kept else None)
-    assert (await reopened.find("q") is not None) is kept
-    reopened.close()
-    reopened.close()
+async def test_a_question_is_known_once_it_was_put(kept_in: str) -> None:
+    with closing(open_database(kept_in)) as database:
+        questions = Questions(database)
+        assert await questions.find("q") is None
+        await questions.put("q")
+        first = await questions.find("q")
+        assert first is not None
+        assert first.passed_over == 0
+        await questions.put("q", passed_over=2)
+        second = await questions.find("q")
+        assert second is not None
+        assert (second.passed_over, second.at >= first.at) == (2, True)
+        given = await questions.answer("q", decision="approve", who="mara", message="")
+        assert await questions.answer("q", decision="reject", who="eve", message="no") == given
+        await questions.vouch("q", thread="t", tool="pay", rule="r", values={"to": ["A", "B"]}, seconds=60)
+        await questions.vouch("old", thread="t", tool="pay", rule="r", values={"to": ["C"]}, seconds=-1)
+        assert await questions.vouched(thread="t", tool="pay") == {("r", "to"): ["A", "B"]}
+    with closing(open_database(kept_in)) as database:
+        assert await Questions(database).find("q") == second

@@ -11,8 +11,7 @@ from bailiwick import Toolbox
 from bailiwick.resilience import deadline
 from bailiwick.sandbox import Result
 from bailiwick.testing import FunctionModel, ScriptedSandbox
-from bailiwick.toolbox import CallRecord, CallSite, record_of
-from bailiwick.toolbox import guarded_call as guarded
+from bailiwick.toolbox import CallRecord, CallSite, record_of, running
 
 
 def site(**known: Any) -> CallSite:
@@ -91,8 +90,8 @@ async def test_a_sandbox_that_hangs_is_given_up(
 
     toolbox = open_toolbox(ledger=False)
     sandbox.tools["refund"] = sandbox.tools["lookup"] = hang
-    monkeypatch.setattr(guarded, "HANDLING", 0.0)
-    monkeypatch.setattr(guarded, "seconds_left", lambda at_most: min(at_most, 0.01))
+    monkeypatch.setattr(running, "HANDLING", 0.0)
+    monkeypatch.setattr(running, "seconds_left", lambda at_most: min(at_most, 0.01))
     record, _ = await call(toolbox, "lookup", order="O-1")
     assert (record.outcome, record.error_type) == ("killed", "SandboxHung")
 
