@@ -63,7 +63,7 @@ def make_project(root: Path) -> None:
     for folder in ("agents", "graphs", "tools", "policies"):
         (root / folder).mkdir()
     (root / "agents/clerk.py").write_text(AGENT)
-    desk = Path(__file__).resolve().parent.parent / "graphs/support.py"
+    desk = Path(__file__).resolve().parent.parent / "graphs/answer_with_tools.py"
     (root / "graphs/loop.py").write_text(desk.read_text())
     (root / "tools/weigh.py").write_text(TOOL)
     (root / "policies/weigh.yaml").write_text(POLICY)

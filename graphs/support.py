@@ -1,8 +1,6 @@
 """The support desk thinks in a loop: find what we know, then think and act until there is an answer.
 
 retrieve → think ⇄ act
-             ↓
-           answer
 """
 
 from langgraph.graph import END, START, StateGraph
@@ -15,11 +13,9 @@ def build(nodes: Nodes) -> StateGraph:
     graph.add_node("retrieve", nodes.retrieve)
     graph.add_node("think", nodes.think)
     graph.add_node("act", nodes.act)
-    graph.add_node("answer", nodes.answer)
 
     graph.add_edge(START, "retrieve")
     graph.add_edge("retrieve", "think")
-    graph.add_conditional_edges("think", nodes.after_think, ["act", "answer"])
+    graph.add_conditional_edges("think", nodes.after_think, ["act", END])
     graph.add_edge("act", "think")
-    graph.add_edge("answer", END)
     return graph

@@ -210,7 +210,7 @@ class LiveAgent:
             return Turn(agent=self.name, thread=thread, outcome="waiting", questions=questions)
         values = cast("State", collected.values)
         answer = values.get("answer")
-        if answer is None:
+        if not answer:
             text = _last_text(values.get("messages", []))
             return self._told(Turn(agent=self.name, thread=thread, outcome="answered", text=text))
         turn = Turn(

@@ -1,4 +1,4 @@
-"""State, and the nodes: retrieve, think, act, answer."""
+"""State, and the nodes: retrieve, think, act."""
 
 from bailiwick.graph.nodes import Nodes
 from bailiwick.graph.state import Answer, State

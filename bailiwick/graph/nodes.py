@@ -1,4 +1,4 @@
-"""The shipped nodes: retrieve, think, act, answer. Bound to one agent's parts, they go into any LangGraph graph."""
+"""The shipped nodes: retrieve, think, act. Bound to one agent's parts, they go into any LangGraph graph."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.runnables import Runnable
 from langgraph.config import get_stream_writer
+from langgraph.graph import END
 from langgraph.runtime import Runtime
 from langgraph.types import Send
 
@@ -34,8 +35,8 @@ PASSAGES = 4
 class Nodes:
     """An agent's nodes. ``knowledge`` None: retrieve finds nothing. Empty ``tools``: think offers none.
 
-    ``think`` and ``answer`` read and write ``State``; ``act`` is LangGraph's ToolNode behind the toolbox, one task
-    per call (``Send``); ``after_think`` routes to ``act`` or ``answer`` and knows no third way.
+    ``retrieve`` and ``think`` read and write ``State``; ``act`` is LangGraph's ToolNode behind the toolbox, one task
+    per call (``Send``); ``after_think`` routes to ``act`` or ``END`` and knows no third way.
     """
 
     agent: str
@@ -52,7 +53,7 @@ class Nodes:
         """Find passages for the last question. Nothing relevant, or a search that failed, is an empty list."""
         question = last_question(state["messages"])
         if self.knowledge is None or not question:
-            return {"passages": [], "retrieval": {"mode": "none", "degraded": []}, "steps": 0, "answer": None}
+            return {"passages": [], "retrieval": {"mode": "none", "degraded": []}, "steps": 0, "answer": {}}
         with span("retrieve", "CHAIN"):
             try:
                 found = await self.knowledge.search(question, k=PASSAGES, timeout=seconds_left(SEARCH_SECONDS))
@@ -63,22 +64,29 @@ class Nodes:
                 retrieval = {"mode": found.mode, "degraded": list(found.degraded)}
                 passages = [passage.as_dict() for passage in found.passages] if found.relevant else []
         get_stream_writer()({"passages": passages, "retrieval": retrieval})
-        return {"passages": passages, "retrieval": retrieval, "steps": 0, "answer": None}
+        return {"passages": passages, "retrieval": retrieval, "steps": 0, "answer": {}}
 
     async def think(self, state: State, runtime: Runtime[Session]) -> dict[str, Any]:
-        """Ask the model for its answer or its next calls. Raises ModelError, DeadlineExceeded."""
+        """Ask the model for its next calls or its answer, which is put together with the passages that it cites.
+
+        Raises ModelError, DeadlineExceeded.
+        """
         require("the model")
         speaker = str(session_values(runtime.context).get("user_id") or "")
         prompt = build_prompt(self.instructions, state.get("passages", []), state["messages"], speaker=speaker)
-        steps = state.get("steps", 0) + 1
+        steps = _requests(state["messages"]) + 1
         # The last request of a turn offers no tools, so that it can only be answered in words.
         schemas = self.tools.schemas(state) if steps < self.max_steps else []
         name = model_name(self.model)
-        with span("think", "CHAIN"), span(f"chat {name}", "LLM", words.model_request(name, _plain(prompt))) as opened:
-            answer = await request_answer(self.model, prompt, schemas)
-            message = answer.message
-            opened.set(words.model_response(_plain([message])[0], _usage(message), attempts=answer.attempts))
-        return {"messages": [message.model_copy(update={"name": self.agent})], "steps": steps}
+        with span("think", "CHAIN") as thinking:
+            with span(f"chat {name}", "LLM", words.model_request(name, _plain(prompt))) as opened:
+                answer = await request_answer(self.model, prompt, schemas)
+                message = answer.message
+                opened.set(words.model_response(_plain([message])[0], _usage(message), attempts=answer.attempts))
+            told = None if message.tool_calls else self._answer(message, state, steps)
+            if told is not None:
+                thinking.set({"bailiwick.citations": len(told["citations"])})
+        return {"messages": [message.model_copy(update={"name": self.agent})], "steps": steps, "answer": told or {}}
 
     def offering(self, *tools: str, when: Offer | None = None, act: str = "act") -> Nodes:
         """These nodes for a state of the graph that offers only some of the agent's tools.
@@ -104,18 +112,14 @@ class Nodes:
         return tool_node(self.tools, name=self.act_name)
 
     def after_think(self, state: State) -> Sequence[Hashable]:
-        """One ``Send`` to ``act`` per pending call, else ``answer``."""
-        return [Send(self.act_name, [{**call, "type": "tool_call"}]) for call in pending_calls(state)] or ["answer"]
+        """One ``Send`` to ``act`` per pending call, else ``END``."""
+        return [Send(self.act_name, [{**call, "type": "tool_call"}]) for call in pending_calls(state)] or [END]
 
-    async def answer(self, state: State) -> dict[str, Any]:
-        """Put the last message together with the passages it cites."""
-        last = state["messages"][-1]
-        with span("answer", "CHAIN") as opened:
-            citations = cited_passages(last.text, state.get("passages", []))
-            limit = state.get("steps", 0) >= self.max_steps
-            opened.set({"bailiwick.citations": len(citations)})
-        answer = Answer(text=last.text, citations=citations, outcome="limit" if limit else "answered")
-        return {"answer": answer}
+    def _answer(self, message: AIMessage, state: State, steps: int) -> Answer:
+        text = message.text
+        limit = steps >= self.max_steps
+        citations = cited_passages(text, state.get("passages") or [])
+        return Answer(text=text, citations=citations, outcome="limit" if limit else "answered")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,13 +135,24 @@ class _Offered:
         return chosen if self.within is None else chosen & frozenset(self.within(state))
 
 
+def _requests(messages: Sequence[BaseMessage]) -> int:
+    """Model requests since the last question, which a graph need not count itself."""
+    made = 0
+    for message in reversed(messages):
+        if message.type == "human":
+            break
+        made += message.type == "ai"
+    return made
+
+
 def _plain(messages: Sequence[BaseMessage]) -> list[dict[str, Any]]:
     """Messages as the tracing room takes them: role, content and tool calls as plain data."""
     roles = {"human": "user", "ai": "assistant"}
     return [
         {
             "role": roles.get(message.type, message.type),
-            "content": message.text,
+            # ``.text`` makes an object of its own each time, which a long history pays for in every request.
+            "content": message.content if isinstance(message.content, str) else message.text,
             "tool_calls": [dict(call) for call in message.tool_calls] if isinstance(message, AIMessage) else [],
         }
         for message in messages

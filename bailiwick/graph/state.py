@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 from langchain_core.messages import AnyMessage
-from langgraph.graph.message import add_messages
+from langgraph.channels import DeltaChannel
+from langgraph.graph.message import _messages_delta_reducer  # pyright: ignore[reportPrivateUsage]  experimental still
 
-__all__ = ["Answer", "State"]
+__all__ = ["Answer", "Messages", "State", "latest"]
+
+SNAPSHOTS = 100
+"""Updates between two full copies of a value in a thread's checkpoints."""
+
+
+def latest(_: Any, written: Sequence[Any]) -> Any:
+    """The last value written. A checkpoint then need not hold it again in every step that leaves it alone."""
+    return written[-1]
+
+
+_merged: Any = _messages_delta_reducer
+Messages = Annotated[list[AnyMessage], DeltaChannel(_merged, snapshot_frequency=SNAPSHOTS)]
+"""A conversation's messages. Each checkpoint holds what is new in it, where ``add_messages`` holds everything again."""
 
 
 class Answer(TypedDict):
@@ -22,11 +37,12 @@ class Answer(TypedDict):
 class State(TypedDict):
     """One conversation. Everything but ``messages`` belongs to the current turn and is written anew in it."""
 
-    messages: Annotated[list[AnyMessage], add_messages]
-    passages: NotRequired[list[dict[str, Any]]]
+    messages: Messages
+    passages: NotRequired[Annotated[list[dict[str, Any]], DeltaChannel(latest, snapshot_frequency=SNAPSHOTS)]]
     """What was retrieved for the last question. Empty: nothing relevant was found."""
     retrieval: NotRequired[dict[str, Any]]
     """``{mode, degraded}``: how the search went."""
     steps: NotRequired[int]
     """Model requests made in this turn, against the agent's limit."""
-    answer: NotRequired[Answer | None]
+    answer: NotRequired[Annotated[Answer, DeltaChannel(latest, snapshot_frequency=SNAPSHOTS)]]
+    """Empty: the turn has none yet."""

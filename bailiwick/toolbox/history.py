@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, cast
 
 from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 
 from bailiwick.gate import Call, Context, PastCall
 from bailiwick.ledger import Happened
-from bailiwick.toolbox.record import CallRecord, record_of
+from bailiwick.toolbox.record import ARTIFACT, CallRecord, record_of
 
 __all__ = ["arguments_digest", "context_of", "message_prefix", "records_of", "request_id"]
 
@@ -39,9 +39,9 @@ def context_of(
     ``happened`` is what the ledger knows of the thread; None: it does not know the thread, and messages count alone.
     Untrusted is what either of them says is.
     """
-    records = records_of(messages)
-    read = [record.tool for record in records if record.untrusted]
+    read = list(_untrusted(messages))
     if happened is None:
+        records = records_of(messages)
         past = tuple(PastCall(tool=record.tool, args=record.args, ok=record.ok) for record in records)
     else:
         past = tuple(PastCall(tool=each.tool, args=each.args, ok=each.ok) for each in happened)
@@ -52,6 +52,17 @@ def context_of(
         untrusted=tuple(dict.fromkeys(read)),
         offered=None if offered is None else frozenset(offered),
     )
+
+
+def _untrusted(messages: Iterable[BaseMessage]) -> Iterator[str]:
+    """The tools whose results brought in what others wrote, without reading each record whole: histories are long."""
+    for message in messages:
+        artifact: Any = message.artifact if isinstance(message, ToolMessage) else None
+        data: Any = cast("dict[str, Any]", artifact).get(ARTIFACT) if isinstance(artifact, dict) else None
+        if isinstance(data, dict) and cast("dict[str, Any]", data).get("trust") != "trusted":
+            record = record_of(cast("ToolMessage", message))
+            if record is not None and record.untrusted:
+                yield record.tool
 
 
 def arguments_digest(call: Call) -> str:

@@ -1,0 +1,19 @@
+"""Nothing to look up: think and act until there is an answer. The fewest steps that an agent with tools can have.
+
+think ⇄ act
+"""
+
+from langgraph.graph import END, START, StateGraph
+
+from bailiwick import Nodes, Session, State
+
+
+def build(nodes: Nodes) -> StateGraph:
+    graph = StateGraph(State, context_schema=Session)
+    graph.add_node("think", nodes.think)
+    graph.add_node("act", nodes.act)
+
+    graph.add_edge(START, "think")
+    graph.add_conditional_edges("think", nodes.after_think, ["act", END])
+    graph.add_edge("act", "think")
+    return graph
