@@ -13,7 +13,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk, AnyMessage, Human
 from langchain_core.runnables import RunnableConfig
 from langgraph.errors import GraphRecursionError
 from langgraph.graph.state import CompiledStateGraph
-from langgraph.types import Command, Interrupt
+from langgraph.types import Command, Interrupt, StreamMode
 
 from bailiwick.agent.declaration import Agent
 from bailiwick.agent.events import Called, Event, Finished, Question, Retrieved, Token, Turn
@@ -22,7 +22,7 @@ from bailiwick.database import Database, hold
 from bailiwick.errors import BailiwickError, GraphLimit, InputRefused, ThreadBusy
 from bailiwick.graph import State
 from bailiwick.resilience import deadline, seconds_left
-from bailiwick.toolbox import CallRecord, Session, session_values
+from bailiwick.toolbox import CallRecord, Session, listening, session_values
 from bailiwick.tracing import ErrorPath, ErrorWatch, Span, span
 from bailiwick.tracing import conventions as words
 
@@ -171,9 +171,12 @@ class LiveAgent:
         with span(f"turn {self.name}", "AGENT", attributes) as opened:
             collected = _Collected()
             try:
-                async for event in self._run(given, thread, session, collected, tokens=tell is not None):
-                    collected.take(event)
-                    if tell is not None:
+                if tell is None:
+                    with listening(collected.heard):
+                        await self._run(given, thread, session, collected)
+                else:
+                    async for event in self._streamed(given, thread, session, collected):
+                        collected.take(event)
                         tell(event)
                 turn = await self._ended(thread, collected)
             except GraphRecursionError as error:
@@ -184,17 +187,25 @@ class LiveAgent:
             opened.set(words.turn_outcome(answer=turn.text, outcome=turn.outcome, any_new=collected.any_new))
         return turn
 
-    async def _run(
-        self, given: Any, thread: str, session: Session, collected: _Collected, *, tokens: bool
-    ) -> AsyncGenerator[Event]:
+    async def _run(self, given: Any, thread: str, session: Session, collected: _Collected) -> None:
+        async with aclosing(self._steps(given, thread, session, "values")) as parts:
+            async for part in parts:
+                collected.saw_values(part)
+
+    def _steps(self, given: Any, thread: str, session: Session, mode: StreamMode | list[StreamMode]) -> AsyncGenerator[Any]:
         stream: Any = self.graph.astream(  # pyright: ignore[reportUnknownMemberType]  its kwargs are untyped
             given,
             _config(thread, steps=self.declared.max_steps),
             context=session,
-            stream_mode=["custom", "values", *(["messages"] if tokens else [])],
+            stream_mode=mode,
             durability="sync",
         )
-        async with aclosing(cast("AsyncGenerator[tuple[str, Any]]", stream)) as parts:
+        return stream
+
+    async def _streamed(
+        self, given: Any, thread: str, session: Session, collected: _Collected
+    ) -> AsyncGenerator[Event]:
+        async with aclosing(self._steps(given, thread, session, ["custom", "values", "messages"])) as parts:
             async for mode, part in parts:
                 if mode == "values":
                     collected.saw_values(part)
@@ -265,6 +276,10 @@ class _Collected:
         else:
             self.values = values
 
+    def heard(self, event: Mapping[str, Any]) -> None:
+        if taken := _custom(event):
+            self.take(taken)
+
     def take(self, event: Event) -> None:
         match event:
             case Called(record=record):
@@ -296,7 +311,7 @@ def _stamped(turn: Turn, opened: Span, collected: _Collected, seconds: float) ->
     )
 
 
-def _custom(part: dict[str, Any]) -> Event | None:
+def _custom(part: Mapping[str, Any]) -> Event | None:
     if "call" in part:
         return Called(record=CallRecord(**part["call"]))
     if "passages" in part:

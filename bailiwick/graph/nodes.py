@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages import AIMessage, AnyMessage, BaseMessage
 from langchain_core.runnables import Runnable
 from langgraph.config import get_stream_writer
 from langgraph.graph import END
@@ -17,11 +18,13 @@ from langgraph.types import Send
 from bailiwick.errors import ConfigError, RetrievalUnavailable
 from bailiwick.graph.citations import cited_passages
 from bailiwick.graph.prompt import build_prompt, last_question
+from bailiwick.graph.requests import requests_made
 from bailiwick.graph.state import Answer, State
+from bailiwick.graph.unheard import unheard
 from bailiwick.models import model_name, request_answer
 from bailiwick.resilience import require, seconds_left
 from bailiwick.retrieval import Knowledge
-from bailiwick.toolbox import AgentTools, Offer, Session, pending_calls, session_values, tool_node
+from bailiwick.toolbox import AgentTools, Offer, Session, pending_calls, session_values, tell, tool_node
 from bailiwick.tracing import conventions as words
 from bailiwick.tracing import span
 
@@ -48,12 +51,18 @@ class Nodes:
     """Model requests in one turn; the turn then ends with what it has."""
     act_name: str = "act"
     """The name that the graph gives to ``act``."""
+    own_tools: tuple[dict[str, Any], ...] = ()
+    """Schemas of what the graph itself answers, such as a hand-over; no tool of the toolbox. Empty: nothing."""
+    specialists: Mapping[str, Nodes] = field(default_factory=dict[str, "Nodes"])
+    """The nodes of the agents that this one may hand work to, by name. Empty: none."""
+    purpose: str = ""
+    """What the agent is for, in a line that is told to a model which may hand work to it. Empty: its name says it."""
 
     async def retrieve(self, state: State) -> dict[str, Any]:
         """Find passages for the last question. Nothing relevant, or a search that failed, is an empty list."""
         question = last_question(state["messages"])
         if self.knowledge is None or not question:
-            return {"passages": [], "retrieval": {"mode": "none", "degraded": []}, "steps": 0, "answer": {}}
+            return {"passages": [], "retrieval": {"mode": "none", "degraded": []}, "answer": {}}
         with span("retrieve", "CHAIN"):
             try:
                 found = await self.knowledge.search(question, k=PASSAGES, timeout=seconds_left(SEARCH_SECONDS))
@@ -63,30 +72,53 @@ class Nodes:
             else:
                 retrieval = {"mode": found.mode, "degraded": list(found.degraded)}
                 passages = [passage.as_dict() for passage in found.passages] if found.relevant else []
-        get_stream_writer()({"passages": passages, "retrieval": retrieval})
-        return {"passages": passages, "retrieval": retrieval, "steps": 0, "answer": {}}
+        tell(get_stream_writer(), {"passages": passages, "retrieval": retrieval})
+        return {"passages": passages, "retrieval": retrieval, "answer": {}}
 
     async def think(self, state: State, runtime: Runtime[Session]) -> dict[str, Any]:
         """Ask the model for its next calls or its answer, which is put together with the passages that it cites.
 
         Raises ModelError, DeadlineExceeded.
         """
-        require("the model")
+        return await self.think_of(state["messages"], state, runtime)
+
+    async def think_of(
+        self, seen: Sequence[AnyMessage], state: State, runtime: Runtime[Session], *, aloud: bool = True
+    ) -> dict[str, Any]:
+        """As ``think``, where the model sees only the messages ``seen`` of the conversation. ``aloud`` as in ``ask``."""
         speaker = str(session_values(runtime.context).get("user_id") or "")
-        prompt = build_prompt(self.instructions, state.get("passages", []), state["messages"], speaker=speaker)
-        steps = _requests(state["messages"]) + 1
+        prompt = build_prompt(self.instructions, state.get("passages", []), seen, speaker=speaker)
+        steps = requests_made(state) + 1
         # The last request of a turn offers no tools, so that it can only be answered in words.
-        schemas = self.tools.schemas(state) if steps < self.max_steps else []
-        name = model_name(self.model)
+        schemas = [*self.tools.schemas(state), *self.own_tools] if steps < self.max_steps else []
         with span("think", "CHAIN") as thinking:
-            with span(f"chat {name}", "LLM", words.model_request(name, _plain(prompt))) as opened:
-                answer = await request_answer(self.model, prompt, schemas)
-                message = answer.message
-                opened.set(words.model_response(_plain([message])[0], _usage(message), attempts=answer.attempts))
+            message = await self.ask(prompt, schemas, aloud=aloud)
             told = None if message.tool_calls else self._answer(message, state, steps)
             if told is not None:
                 thinking.set({"bailiwick.citations": len(told["citations"])})
-        return {"messages": [message.model_copy(update={"name": self.agent})], "steps": steps, "answer": told or {}}
+        update: dict[str, Any] = {"messages": [message.model_copy(update={"name": self.agent})]}
+        if told is not None or state.get("answer"):
+            update["answer"] = told or {}  # what the turn before answered is no answer to this one
+        return update
+
+    async def ask(
+        self, prompt: Sequence[BaseMessage], tools: Sequence[dict[str, Any]] = (), *, aloud: bool = True
+    ) -> AIMessage:
+        """One request to the model under its span, for every node that makes one. Empty ``tools``: it can only speak.
+
+        Not ``aloud``: its words are not for the customer and are left out of the stream. Raises ModelError,
+        DeadlineExceeded.
+        """
+        require("the model")
+        name = model_name(self.model)
+        with (
+            nullcontext() if aloud else unheard(),
+            span(f"chat {name}", "LLM", words.model_request(name, _plain(prompt))) as opened,
+        ):
+            answer = await request_answer(self.model, prompt, tools)
+            message = answer.message
+            opened.set(words.model_response(_plain([message])[0], _usage(message), attempts=answer.attempts))
+        return message
 
     def offering(self, *tools: str, when: Offer | None = None, act: str = "act") -> Nodes:
         """These nodes for a state of the graph that offers only some of the agent's tools.
@@ -133,16 +165,6 @@ class _Offered:
     def __call__(self, state: Mapping[str, Any]) -> frozenset[str]:
         chosen = self.always | frozenset(self.when(state) if self.when is not None else ())
         return chosen if self.within is None else chosen & frozenset(self.within(state))
-
-
-def _requests(messages: Sequence[BaseMessage]) -> int:
-    """Model requests since the last question, which a graph need not count itself."""
-    made = 0
-    for message in reversed(messages):
-        if message.type == "human":
-            break
-        made += message.type == "ai"
-    return made
 
 
 def _plain(messages: Sequence[BaseMessage]) -> list[dict[str, Any]]:

@@ -9,7 +9,19 @@ from langchain_core.messages import AnyMessage
 from langgraph.channels import DeltaChannel
 from langgraph.graph.message import _messages_delta_reducer  # pyright: ignore[reportPrivateUsage]  experimental still
 
-__all__ = ["Answer", "Messages", "State", "latest"]
+__all__ = [
+    "Answer",
+    "Aside",
+    "CorrectiveState",
+    "HandedOver",
+    "HandoverState",
+    "Messages",
+    "Plan",
+    "PlanState",
+    "Searches",
+    "State",
+    "latest",
+]
 
 SNAPSHOTS = 100
 """Updates between two full copies of a value in a thread's checkpoints."""
@@ -34,6 +46,14 @@ class Answer(TypedDict):
     outcome: Literal["answered", "limit"]
 
 
+class Aside(TypedDict):
+    """Model requests of a turn that left no message, such as grades and plans."""
+
+    question: str
+    """The message that the turn answers, so that the next turn begins at none."""
+    requests: int
+
+
 class State(TypedDict):
     """One conversation. Everything but ``messages`` belongs to the current turn and is written anew in it."""
 
@@ -42,7 +62,54 @@ class State(TypedDict):
     """What was retrieved for the last question. Empty: nothing relevant was found."""
     retrieval: NotRequired[dict[str, Any]]
     """``{mode, degraded}``: how the search went."""
-    steps: NotRequired[int]
-    """Model requests made in this turn, against the agent's limit."""
     answer: NotRequired[Annotated[Answer, DeltaChannel(latest, snapshot_frequency=SNAPSHOTS)]]
     """Empty: the turn has none yet."""
+    aside: NotRequired[Aside]
+    """Not there: every request of the turn left a message."""
+
+
+class Searches(TypedDict):
+    """What was searched for after the question's own words gave nothing."""
+
+    question: str
+    queries: list[str]
+    """Oldest first. Empty: only the question itself."""
+
+
+class CorrectiveState(State):
+    """A conversation whose passages are graded, and searched for again in other words."""
+
+    searches: NotRequired[Searches]
+
+
+class Plan(TypedDict):
+    """What is still to be done for a question, the step at work left out."""
+
+    question: str
+    left: list[str]
+    """Empty: the step at work is the last one."""
+
+
+class PlanState(State):
+    """A conversation whose questions are answered step by step."""
+
+    plan: NotRequired[Plan]
+
+
+class HandedOver(TypedDict):
+    """Who answered in the agent's place."""
+
+    question: str
+    by: str
+    """Empty: the application did not say."""
+    at: str
+    """When the answer came, ISO 8601."""
+    reason: str
+    """Why the model gave the conversation away."""
+
+
+class HandoverState(State):
+    """A conversation that a person may take over."""
+
+    handed_over: NotRequired[HandedOver]
+    """Not there, or of an earlier question: the agent answered itself."""

@@ -129,6 +129,31 @@ class CallLedger:
             with_next=True,
         )
 
+    async def keep(
+        self,
+        result: Mapping[str, Any],
+        *,
+        thread: str,
+        call_id: str,
+        tool: str,
+        args: Mapping[str, Any],
+        begun_at: float,
+        ok: bool,
+        untrusted: bool,
+    ) -> None:
+        """Write what a call gave that was not begun here: a read, which may run again where this is lost."""
+        text = json.dumps(args, sort_keys=True, default=str)
+        told = (time.time(), json.dumps(result, default=str), int(ok), int(untrusted))
+        await asyncio.to_thread(
+            self.database.execute,
+            "INSERT INTO bailiwick_calls (key, thread, tool, args, begun_at, finished_at, result, ok, untrusted)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET finished_at = excluded.finished_at,"
+            " result = excluded.result, ok = excluded.ok, untrusted = excluded.untrusted"
+            " WHERE bailiwick_calls.finished_at IS NULL",
+            (f"{thread}:{call_id}", thread, tool, text, begun_at, *told),
+            with_next=True,
+        )
+
     async def unsettled(self, thread: str, tool: str, *, beside: str = "") -> LeftOpen | None:
         """The earliest call of ``tool`` in ``thread`` of unknown outcome that was not settled; else None.
 

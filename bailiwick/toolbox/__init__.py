@@ -1,6 +1,7 @@
 """The only way from a tool call to a sandbox: gate → ledger → sandbox → result."""
 
 from bailiwick.toolbox.agent_tools import AgentTools, Offer
+from bailiwick.toolbox.happenings import listening, tell
 from bailiwick.toolbox.in_code import tool
 from bailiwick.toolbox.inside_only import idempotency_key, output, secret
 from bailiwick.toolbox.node import pending_calls, tool_node, tools_condition
@@ -18,11 +19,13 @@ __all__ = [
     "Session",
     "Toolbox",
     "idempotency_key",
+    "listening",
     "output",
     "pending_calls",
     "record_of",
     "secret",
     "session_values",
+    "tell",
     "tool",
     "tool_node",
     "tools_condition",

@@ -13,6 +13,7 @@ from langgraph.types import interrupt
 
 from bailiwick.gate import Call
 from bailiwick.resilience import run_sync
+from bailiwick.toolbox.happenings import tell
 from bailiwick.toolbox.record import record_of
 from bailiwick.toolbox.registered import CallSite
 from bailiwick.toolbox.session import session_values
@@ -71,7 +72,7 @@ async def through_door(door: CallDoor, tool: str, args: Mapping[str, Any], runti
     call = Call(id=runtime.tool_call_id or str(uuid4()), tool=tool, agent=door.agent, args=args)
     message = await door.call(call, site)
     if (record := record_of(message)) is not None:
-        runtime.stream_writer({"call": record.as_dict()})
+        tell(runtime.stream_writer, {"call": record.as_dict()})
     return message
 
 

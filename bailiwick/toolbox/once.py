@@ -7,6 +7,7 @@ two processes that resume one conversation at the same moment run its calls once
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -97,6 +98,8 @@ class Once:
             return _unknown(record, "unknown_outcome", text)
         if full := await self.deciding.take(call, tool, site, key, record.rule):
             return denied(decided(record, full), full)
+        if tool.policy.policy.effect == "read":
+            return await self._read(ledger, call, tool, site, request, record, context)
         entry = await ledger.begin(thread=site.thread, call_id=request, tool=call.tool, args=call.args)
         match entry:
             case Finished():
@@ -121,11 +124,39 @@ class Once:
                             )
                             return _unknown(record, "unknown_outcome", text)
                 entry = await ledger.reopen(entry.key)
-            case LeftOpen():
+            case LeftOpen():  # it may run again with the same key
                 entry = await ledger.reopen(entry.key)
             case Begun():
                 pass
         return await self._to_its_end(ledger, call, tool, entry.key, site.thread, record, context)
+
+    async def _read(
+        self,
+        ledger: CallLedger,
+        call: Call,
+        tool: RegisteredTool,
+        site: CallSite,
+        request: str,
+        record: CallRecord,
+        context: Context,
+    ) -> Told:
+        """A read may run again, so that it need not be written that it begins; what it gave is told again."""
+        known = await ledger.look(thread=site.thread, call_id=request)
+        if isinstance(known, Finished):
+            return kept(known, record)
+        began = time.time()
+        told = await self.running.run(call, tool, f"{site.thread}:{request}", site.thread, record, context)
+        await ledger.keep(
+            {"record": told.record.as_dict(), "text": told.text, VALUE: told.value},
+            thread=site.thread,
+            call_id=request,
+            tool=call.tool,
+            args=call.args,
+            begun_at=began,
+            ok=told.record.ok,
+            untrusted=told.record.untrusted,
+        )
+        return told
 
     async def _to_its_end(
         self,
@@ -143,8 +174,6 @@ class Once:
                 told = await self._unless_it_happened(call, tool, key, told, context)
             return await self._finished(ledger, key, told, unknown=must_ask_again(tool))
 
-        if tool.policy.policy.effect == "read":
-            return await work()
         # A turn that is cancelled waits for the write that it has begun, so that what came of it is known.
         running = asyncio.ensure_future(work())
         try:

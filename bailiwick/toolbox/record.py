@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal, cast
 
 from langchain_core.messages import ToolMessage
@@ -87,7 +87,11 @@ class CallRecord:
         return self.trust != "trusted" and self.outcome in ("ok", "error")
 
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        # Not ``asdict``: its deep copies of a call's arguments cost more than the decision about the call.
+        return {name: getattr(self, name) for name in _FIELDS}
+
+
+_FIELDS = tuple(each.name for each in fields(CallRecord))
 
 
 def record_of(message: ToolMessage) -> CallRecord | None:

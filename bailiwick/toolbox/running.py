@@ -112,7 +112,8 @@ class Running:
         # The sandbox stops the tool itself; this is for a sandbox that hangs, and what it was doing is then not known.
         limit = max(request.time + 2, seconds_left(request.time + HANDLING))
         try:
-            return await asyncio.wait_for(self.sandbox.run(tool.spec, request), limit)
+            async with asyncio.timeout(limit):
+                return await self.sandbox.run(tool.spec, request)
         except TimeoutError:
             failure = ToolFailure(type="SandboxHung", message=f"its sandbox did not answer within {limit:.0f} seconds")
             return Result(cause="killed", failure=failure, sandbox=self.sandbox.kind)

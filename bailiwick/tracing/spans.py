@@ -60,9 +60,7 @@ class Span:
         return trace.format_span_id(self.inner.get_span_context().span_id)
 
     def set(self, attributes: Mapping[str, Any]) -> None:
-        for key, value in attributes.items():
-            if value is not None:
-                self.inner.set_attribute(key, _attribute(value))
+        self.inner.set_attributes({key: _attribute(value) for key, value in attributes.items() if value is not None})
 
     def fail(self, error_type: str, message: str = "") -> None:
         """End this span as an error of ``error_type``, without an exception being raised."""
@@ -94,9 +92,13 @@ def span(
     An exception ends it as an error and goes on, unless its class is in ``control_flow`` (LangGraph's interrupts are
     exceptions but no errors).
     """
-    with tracer().start_as_current_span(name, record_exception=False, set_status_on_exception=False) as inner:
+    given = {key: _attribute(value) for key, value in (attributes or {}).items() if value is not None}
+    given["openinference.span.kind"] = kind
+    opening = tracer().start_as_current_span(
+        name, attributes=given, record_exception=False, set_status_on_exception=False
+    )
+    with opening as inner:
         opened = Span(inner)
-        opened.set({"openinference.span.kind": kind, **(attributes or {})})
         try:
             yield opened
         except control_flow:

@@ -161,7 +161,7 @@ async def test_a_read_that_never_came_back_is_run_again(
 ) -> None:
     model = ScriptedModel(asks(("lookup", {"order": "O-1"})), "done")
     async with AsyncSqliteSaver.from_conn_string(str(tmp_path / "state.db")) as saver:
-        cut_power("finish")
+        cut_power("keep")
         with pytest.raises(PowerCut):
             await build(open_toolbox(), model, saver).ainvoke(start(), CONFIG, durability="sync")
         state = await build(open_toolbox(), model, saver).ainvoke(None, CONFIG)
