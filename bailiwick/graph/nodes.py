@@ -8,15 +8,16 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, AnyMessage, BaseMessage
+from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, ToolMessage
 from langchain_core.runnables import Runnable
-from langgraph.config import get_stream_writer
+from langgraph.config import get_config, get_stream_writer
 from langgraph.graph import END
 from langgraph.runtime import Runtime
 from langgraph.types import Send
 
 from bailiwick.errors import ConfigError, RetrievalUnavailable
 from bailiwick.graph.citations import cited_passages
+from bailiwick.graph.history_window import window_of
 from bailiwick.graph.prompt import build_prompt, last_question
 from bailiwick.graph.requests import requests_made
 from bailiwick.graph.state import Answer, State
@@ -85,9 +86,12 @@ class Nodes:
     async def think_of(
         self, seen: Sequence[AnyMessage], state: State, runtime: Runtime[Session], *, aloud: bool = True
     ) -> dict[str, Any]:
-        """As ``think``, where the model sees only the messages ``seen`` of the conversation. ``aloud`` as in ``ask``."""
+        """As ``think``, where the model sees only ``seen`` of the conversation. ``aloud`` as in ``ask``."""
         speaker = str(session_values(runtime.context).get("user_id") or "")
-        prompt = build_prompt(self.instructions, state.get("passages", []), seen, speaker=speaker)
+        given_up = await self._given_up(state["messages"])
+        seen = [*seen, *given_up]
+        passages, window = state.get("passages", []), window_of(self.model)
+        prompt = build_prompt(self.instructions, passages, seen, speaker=speaker, window=window)
         steps = requests_made(state) + 1
         # The last request of a turn offers no tools, so that it can only be answered in words.
         schemas = [*self.tools.schemas(state), *self.own_tools] if steps < self.max_steps else []
@@ -96,7 +100,7 @@ class Nodes:
             told = None if message.tool_calls else self._answer(message, state, steps)
             if told is not None:
                 thinking.set({"bailiwick.citations": len(told["citations"])})
-        update: dict[str, Any] = {"messages": [message.model_copy(update={"name": self.agent})]}
+        update: dict[str, Any] = {"messages": [*given_up, message.model_copy(update={"name": self.agent})]}
         if told is not None or state.get("answer"):
             update["answer"] = told or {}  # what the turn before answered is no answer to this one
         return update
@@ -146,6 +150,13 @@ class Nodes:
     def after_think(self, state: State) -> Sequence[Hashable]:
         """One ``Send`` to ``act`` per pending call, else ``END``."""
         return [Send(self.act_name, [{**call, "type": "tool_call"}]) for call in pending_calls(state)] or [END]
+
+    async def _given_up(self, messages: Sequence[BaseMessage]) -> list[ToolMessage]:
+        """What is known of calls that the turn before left without an answer, told once, in the first request."""
+        thread = get_config().get("configurable", {}).get("thread_id")
+        if not thread or messages[-1].type != "human":
+            return []
+        return await self.tools.toolbox.given_up(messages, thread=str(thread), agent=self.agent)
 
     def _answer(self, message: AIMessage, state: State, steps: int) -> Answer:
         text = message.text

@@ -8,6 +8,8 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, SystemMessage, ToolMessage
 
+from bailiwick.graph.history_window import within
+
 __all__ = ["build_prompt", "last_question", "passage_block"]
 
 _CITE = (
@@ -24,8 +26,11 @@ def build_prompt(
     messages: Sequence[AnyMessage],
     *,
     speaker: str = "",
+    window: int = 0,
 ) -> list[BaseMessage]:
     """One system message, then the conversation in which every tool call has its answer right behind it.
+
+    ``window`` is how many tokens of conversation are sent, the last turns of it; 0: all.
 
     ``speaker`` is the user id that the application bound to the session. The model is told it so that it can fill it
     in; whether it is the right one is for the gate to say. Empty: nobody is named.
@@ -35,7 +40,11 @@ def build_prompt(
         system += f"\n\nYou are speaking with {speaker}."
     if passages:
         system += f"\n\n{_CITE}\n\n" + "\n\n".join(passage_block(n, p) for n, p in enumerate(passages, start=1))
-    return [SystemMessage(system), *_mended(messages)]
+    conversation = _mended(messages)
+    if window:
+        conversation, left_out = within(conversation, window)
+        system += f"\n\n{left_out}" if left_out else ""
+    return [SystemMessage(system), *conversation]
 
 
 def passage_block(number: int, passage: Mapping[str, Any]) -> str:

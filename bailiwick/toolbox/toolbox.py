@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from langchain.agents.middleware.types import AgentMiddleware
-from langchain_core.messages import ToolMessage
+from langchain_core.messages import BaseMessage, ToolMessage
 from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
 
@@ -19,6 +19,7 @@ from bailiwick.ledger import CallLedger, Questions, UsageLedger
 from bailiwick.policy import LoadedPolicy
 from bailiwick.resilience import run_sync
 from bailiwick.sandbox import Sandbox, open_sandbox
+from bailiwick.toolbox.given_up import given_up_calls, known_of
 from bailiwick.toolbox.guarded_call import GuardedCall
 from bailiwick.toolbox.in_code import registered_in_code
 from bailiwick.toolbox.lookups import check_lookups
@@ -184,6 +185,18 @@ class Toolbox:
     async def call(self, call: Call, site: CallSite) -> ToolMessage:
         """Take one call through gate, ledger and sandbox. Never raises for what the tool or the model does."""
         return await self._guarded.run(call, site)
+
+    async def given_up(self, messages: Sequence[BaseMessage], *, thread: str, agent: str) -> list[ToolMessage]:
+        """Messages for the calls that the turn before left without any. Empty: it left none."""
+        return [
+            await known_of(
+                Call(id=call["id"] or "", tool=call["name"], agent=agent, args=call["args"]),
+                ledger=self._guarded.ledger,
+                thread=thread,
+                messages=messages,
+            )
+            for call in given_up_calls(messages)
+        ]
 
     def offered_in(self, state: object) -> frozenset[str] | None:
         """All tools there are, in every state of a graph."""
