@@ -19,6 +19,10 @@ class Agent:
     graph: str
     """The file under graphs/ whose ``build(nodes)`` gives the state machine."""
     tools: tuple[str, ...] = ()
+    specialists: tuple[str, ...] = ()
+    """Other agents of the project that its graph may hand work to. They keep their own tools; empty: none."""
+    purpose: str = ""
+    """What it is for, in a line told to agents that may hand work to it. Empty: the first line of its instructions."""
     model: str | None = None
     offline: str | None = None
     """The file under agents/ whose ``model`` answers where no model is configured."""

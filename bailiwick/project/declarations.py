@@ -16,7 +16,15 @@ from bailiwick.models import configured_name, model_name, resolve_model
 from bailiwick.project.layout import Layout
 from bailiwick.project.load_file import load_file
 
-__all__ = ["ChosenModel", "agent_names", "choose_model", "load_agent", "load_graph"]
+__all__ = [
+    "ChosenModel",
+    "agent_names",
+    "check_specialists",
+    "choose_model",
+    "load_agent",
+    "load_graph",
+    "purpose_of",
+]
 
 BuildGraph = Callable[[Nodes], StateGraph[Any, Any, Any, Any]]
 
@@ -64,6 +72,33 @@ def load_graph(layout: Layout, agent: str, name: str) -> BuildGraph:
     if not callable(build):
         raise ConfigError("it has no build function", file=file, key="build", fix="write def build(nodes): ...")
     return cast("BuildGraph", build)
+
+
+def check_specialists(layout: Layout, agent: str, declared: Agent) -> None:
+    """Raises ConfigError for a specialist that is no other agent of the project, or has specialists of its own."""
+    file = layout.agents / f"{agent}.py"
+    for name in declared.specialists:
+        others = [each for each in agent_names(layout) if each != agent]
+        if name not in others:
+            raise ConfigError(
+                f"there is no other agent {name!r} (there are: {', '.join(others) or 'none'})",
+                file=file,
+                key="specialists",
+                fix=f"correct the name, or write agents/{name}.py",
+            )
+        if load_agent(layout, name).specialists:
+            # One supervisor knows of all the requests of a turn; a chain of them would each count its own.
+            raise ConfigError(
+                f"the specialist {name!r} has specialists of its own",
+                file=file,
+                key="specialists",
+                fix=f"name its specialists here beside it, or take them from agents/{name}.py",
+            )
+
+
+def purpose_of(declared: Agent) -> str:
+    """What an agent is for, in a line."""
+    return declared.purpose or next(iter(declared.instructions.strip().splitlines()), "")
 
 
 def choose_model(layout: Layout, agent: str, declared: Agent) -> ChosenModel:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,7 +18,15 @@ from bailiwick.database import Database, database_setting, open_database
 from bailiwick.errors import ConfigError
 from bailiwick.graph import Nodes
 from bailiwick.project.checkpoints import open_checkpoints
-from bailiwick.project.declarations import ChosenModel, agent_names, choose_model, load_agent, load_graph
+from bailiwick.project.declarations import (
+    ChosenModel,
+    agent_names,
+    check_specialists,
+    choose_model,
+    load_agent,
+    load_graph,
+    purpose_of,
+)
 from bailiwick.project.layout import Layout
 from bailiwick.retrieval import Knowledge
 from bailiwick.sandbox import Sandbox
@@ -98,7 +106,7 @@ class Project:
         return agent_names(self.layout)
 
     def agent(self, name: str, *, model: BaseChatModel | None = None) -> LiveAgent:
-        """The agent of that name, ready for turns. ``model`` takes the place of the configured one (tests).
+        """The agent of that name, ready for turns. ``model`` takes the place of the configured ones (tests).
 
         Raises UnknownAgent, ConfigError for what its files have wrong, ModelNotConfigured.
         """
@@ -106,7 +114,7 @@ class Project:
         return LiveAgent(
             name=name,
             declared=declared,
-            graph=self._compile(name, declared, chosen, self.checkpointer),
+            graph=self._compile(name, declared, chosen, self.checkpointer, model),
             model=chosen.name,
             notice=chosen.notice,
             watch=self.watch,
@@ -133,9 +141,21 @@ class Project:
         return declared, choose_model(self.layout, name, declared)
 
     def _compile(
-        self, name: str, declared: Agent, chosen: ChosenModel, checkpointer: BaseCheckpointSaver[Any] | None
+        self,
+        name: str,
+        declared: Agent,
+        chosen: ChosenModel,
+        checkpointer: BaseCheckpointSaver[Any] | None,
+        model: BaseChatModel | None = None,
     ) -> CompiledStateGraph[Any, Any, Any, Any]:
-        nodes = Nodes(
+        nodes = self._nodes(name, declared, chosen)
+        if declared.specialists:
+            nodes = replace(nodes, specialists=self._specialists(name, declared, model))
+        graph = load_graph(self.layout, name, declared.graph)(nodes)
+        return graph.compile(checkpointer=checkpointer, name=name)  # pyright: ignore[reportUnknownMemberType]  **kwargs
+
+    def _nodes(self, name: str, declared: Agent, chosen: ChosenModel) -> Nodes:
+        return Nodes(
             agent=name,
             model=chosen.model,
             instructions=declared.instructions,
@@ -147,9 +167,12 @@ class Project:
             ),
             knowledge=self.knowledge if declared.knowledge else None,
             max_steps=declared.max_steps,
+            purpose=purpose_of(declared),
         )
-        graph = load_graph(self.layout, name, declared.graph)(nodes)
-        return graph.compile(checkpointer=checkpointer, name=name)  # pyright: ignore[reportUnknownMemberType]  **kwargs
+
+    def _specialists(self, name: str, declared: Agent, model: BaseChatModel | None) -> dict[str, Nodes]:
+        check_specialists(self.layout, name, declared)
+        return {each: self._nodes(each, *self._declared(each, model)) for each in declared.specialists}
 
 
 def _open_files(
