@@ -16,11 +16,13 @@ _DECODER = json.JSONDecoder()
 
 def read_plan(text: str) -> list[str] | None:
     """The first JSON list of texts in ``text``, else its list items. None: it holds neither. Empty: no step."""
-    for at in (found.start() for found in re.finditer(r"\[", text)):
+    for bracket in re.finditer(r"\[", text):
         try:
-            found: Any = _DECODER.raw_decode(text, at)[0]
+            found: Any = _DECODER.raw_decode(text, bracket.start())[0]
         except ValueError:
             continue
+        except RecursionError:  # thousands of brackets, which are no plan
+            return None
         steps = [_step(item) for item in cast("list[Any]", found)]
         if all(steps):
             return steps
