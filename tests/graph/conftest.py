@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from langchain_core.messages import AIMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
+from langchain_core.outputs import ChatGenerationChunk
 
 from bailiwick import Project
-from bailiwick.testing import ScriptedSandbox
+from bailiwick.testing import ScriptedModel, ScriptedSandbox
 
 READY = Path(__file__).resolve().parents[2] / "graphs"
 AGENT = "from bailiwick import Agent\n\nagent = Agent(instructions={instructions!r}, graph={graph!r}, {more})\n"
@@ -69,6 +70,19 @@ class Shop:
         return "Pay back 20 for O-1."
 
 
+class SpokenModel(ScriptedModel):
+    """A scripted model whose words come one by one, as a real one's do."""
+
+    async def _astream(
+        self, messages: list[BaseMessage], *rest: Any, **more: Any
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        said = self.function(messages, more.get("tools") or [])
+        for call in said.tool_calls:
+            yield ChatGenerationChunk(message=AIMessageChunk("", tool_calls=[call]))
+        for word in said.text.split(" ") if said.text else []:
+            yield ChatGenerationChunk(message=AIMessageChunk(f"{word} "))
+
+
 Open = Callable[..., AbstractAsyncContextManager[Project]]
 
 
@@ -100,6 +114,11 @@ def open_project(tmp_path: Path, shop: Shop) -> Open:
             yield project
 
     return open_
+
+
+@pytest.fixture
+def spoken() -> type[SpokenModel]:
+    return SpokenModel
 
 
 @pytest.fixture

@@ -118,11 +118,11 @@ async def test_a_grade_is_read_however_it_is_wrapped(open_desk: Any, grade: str)
     assert turn.text == "30 days [1]."
 
 
-async def test_grades_and_queries_are_no_part_of_what_the_customer_hears(open_desk: Any) -> None:
-    model = ScriptedModel("NONE", "blanket of wool", "[1]", "By hand [1].")
+async def test_grades_and_queries_are_no_part_of_what_the_customer_hears(open_desk: Any, spoken: Any) -> None:
+    model = spoken("NONE", "blanket of wool", "[1]", "By hand [1].")
     async with open_desk(model) as desk:
         events = [event async for event in desk.stream("How do I get my lantern clean?", thread="t")]
-    assert "".join(event.text for event in events if isinstance(event, Token)) in ("", "By hand [1].")
+    assert "".join(event.text for event in events if isinstance(event, Token)).strip() == "By hand [1]."
 
 
 async def test_its_requests_count_too(open_desk: Any) -> None:

@@ -10,6 +10,7 @@ import pytest
 from langchain_core.messages import AIMessage, BaseMessage
 
 from bailiwick import FunctionModel, Session
+from bailiwick.agent import Token
 from bailiwick.errors import ConfigError
 from bailiwick.testing import ScriptedModel
 
@@ -183,6 +184,16 @@ async def test_two_hand_overs_of_one_message_are_done_one_after_the_other(open_p
         "There is no specialist 'nobody'. Specialists here: orders, refunds.",
         "second done",
     ]
+
+
+async def test_what_specialists_report_is_no_part_of_what_the_customer_hears(
+    open_project: Any, spoken: Any, asks: Any
+) -> None:
+    model = spoken(asks(hand_over("orders", "look")), "It was 30.", "It cost 30.")
+    async with open_project(**TEAM) as project:
+        live = project.agent("desk", model=model)
+        events = [event async for event in live.stream("What did O-1 cost?", thread="t")]
+    assert "".join(event.text for event in events if isinstance(event, Token)).strip() == "It cost 30."
 
 
 async def test_the_requests_of_a_turn_are_counted_over_all_of_them_together(open_project: Any, asks: Any) -> None:
