@@ -23,7 +23,8 @@ def build(nodes: Nodes) -> StateGraph:
 
     graph.add_edge(START, "retrieve")
     graph.add_edge("retrieve", "grade")
-    graph.add_conditional_edges("grade", grading.after_grade, ["think", "rewrite", "give_up"])
+    graded = {"helps": "think", "search again": "rewrite", "give up": "give_up"}
+    graph.add_conditional_edges("grade", grading.after_grade, graded)
     graph.add_edge("rewrite", "retrieve")
     graph.add_conditional_edges("think", nodes.after_think, ["act", END])
     graph.add_edge("act", "think")

@@ -23,6 +23,6 @@ def build(nodes: Nodes) -> StateGraph:
     graph.add_edge("plan", "step")
     graph.add_conditional_edges("step", planning.after_step, ["act", "replan", END])
     graph.add_edge("act", "step")
-    graph.add_conditional_edges("replan", planning.after_replan, ["step", "conclude"])
+    graph.add_conditional_edges("replan", planning.after_replan, {"next step": "step", "done": "conclude"})
     graph.add_edge("conclude", END)
     return graph

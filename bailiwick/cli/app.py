@@ -12,6 +12,7 @@ import typer
 from bailiwick.cli.ask import ask
 from bailiwick.cli.chat import chat
 from bailiwick.cli.doctor import doctor
+from bailiwick.cli.graph import graph
 from bailiwick.cli.ingest import ingest
 from bailiwick.cli.policy import policy
 from bailiwick.cli.sandbox import sandbox
@@ -25,7 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="LLM agents whose every tool call runs under a least-privilege policy in a sandbox, traced to Phoenix.",
 )
-for command in (up, ask, chat, ingest, doctor):
+for command in (up, ask, chat, ingest, graph, doctor):
     app.command()(command)
 app.add_typer(policy, name="policy")
 app.add_typer(sandbox, name="sandbox")

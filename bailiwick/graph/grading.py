@@ -70,13 +70,13 @@ class Grading:
         helping = [{name: value for name, value in each.items() if name != "number"} for each in by_number]
         return {"passages": helping, "aside": aside(state)}
 
-    def after_grade(self, state: CorrectiveState) -> Literal["think", "rewrite", "give_up"]:
-        """``think`` with what helps; else ``rewrite`` while it may, then ``give_up``."""
+    def after_grade(self, state: CorrectiveState) -> Literal["helps", "search again", "give up"]:
+        """What to make of it; where nothing helps, ``search again`` while that may be."""
         if state.get("passages"):
-            return "think"
+            return "helps"
         # A query, its grade, and the answer.
         again = len(self._queries(state)) < self.rewrites and self._room(state, 3)
-        return "rewrite" if again else "give_up"
+        return "search again" if again else "give up"
 
     async def rewrite(self, state: CorrectiveState) -> dict[str, Any]:
         """Put the question in other words for the search alone. Raises ModelError, DeadlineExceeded."""

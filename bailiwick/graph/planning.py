@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 from uuid import uuid4
 
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, SystemMessage, ToolMessage
@@ -109,9 +109,9 @@ class Planning:
         begun = self._begin(state, steps)
         return {**begun, "messages": [result, *begun["messages"]]}
 
-    def after_replan(self, state: PlanState) -> str:
-        """``step`` for the next one, else ``conclude``."""
-        return "conclude" if _ERRANDS.open(state["messages"]) is None else "step"
+    def after_replan(self, state: PlanState) -> Literal["next step", "done"]:
+        """Whether there is a step to do."""
+        return "done" if _ERRANDS.open(state["messages"]) is None else "next step"
 
     async def conclude(self, state: PlanState, runtime: Runtime[Session]) -> dict[str, Any]:
         """Answer from what came of the steps, without tools. Steps that were not done make it an answer at a limit."""
