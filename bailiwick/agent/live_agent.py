@@ -192,7 +192,9 @@ class LiveAgent:
             async for part in parts:
                 collected.saw_values(part)
 
-    def _steps(self, given: Any, thread: str, session: Session, mode: StreamMode | list[StreamMode]) -> AsyncGenerator[Any]:
+    def _steps(
+        self, given: Any, thread: str, session: Session, mode: StreamMode | list[StreamMode]
+    ) -> AsyncGenerator[Any]:
         stream: Any = self.graph.astream(  # pyright: ignore[reportUnknownMemberType]  its kwargs are untyped
             given,
             _config(thread, steps=self.declared.max_steps),

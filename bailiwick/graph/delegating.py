@@ -21,7 +21,7 @@ from bailiwick.errors import ConfigError
 from bailiwick.graph.errands import Errands
 from bailiwick.graph.nodes import Nodes
 from bailiwick.graph.requests import requests_made
-from bailiwick.graph.state import State
+from bailiwick.graph.state import Given
 from bailiwick.toolbox import Session, pending_calls
 
 __all__ = ["Delegating", "Specialist"]
@@ -72,19 +72,19 @@ class Delegating:
             for name, nodes in self.nodes.specialists.items()
         }
 
-    async def supervise(self, state: State, runtime: Runtime[Session]) -> dict[str, Any]:
+    async def supervise(self, state: Given, runtime: Runtime[Session]) -> dict[str, Any]:
         """Ask the supervisor's model, which sees of each hand-over what the specialist reported."""
         nodes = replace(self.nodes, own_tools=(*self.nodes.own_tools, self._hand_over()))
         return await nodes.think_of(_ERRANDS.outside(state["messages"]), state, runtime)
 
-    def after_supervise(self, state: State) -> Sequence[Hashable]:
+    def after_supervise(self, state: Given) -> Sequence[Hashable]:
         """Calls of the supervisor's own tools to ``act``, else hand-overs to ``delegate``, else ``END``."""
         pending = pending_calls(state)
         own = [call for call in pending if call["name"] != HAND_OVER]
         sends = [Send(self.nodes.act_name, [{**call, "type": "tool_call"}]) for call in own]
         return sends or (["delegate"] if pending else [END])
 
-    async def delegate(self, state: State) -> dict[str, Any]:
+    async def delegate(self, state: Given) -> dict[str, Any]:
         """Bring back the report of the specialist that is done, and say no to hand-overs that cannot be."""
         messages, ended = list(state["messages"]), list[ToolMessage]()
         while (call := _ERRANDS.open(messages)) is not None:
@@ -97,12 +97,12 @@ class Delegating:
             ended.append(result)
         return {"messages": ended} if ended else {}
 
-    def after_delegate(self, state: State) -> str:
+    def after_delegate(self, state: Given) -> str:
         """The specialist whose work it is, or ``supervise``."""
         call = _ERRANDS.open(state["messages"])
         return "supervise" if call is None or self._problem(call, state) else str(call["args"]["to"])
 
-    def _problem(self, call: ToolCall, state: State) -> str:
+    def _problem(self, call: ToolCall, state: Given) -> str:
         """Why the hand-over cannot be, for the model. Empty: it can."""
         to, task = call["args"].get("to"), call["args"].get("task")
         if to not in self.nodes.specialists:
@@ -145,13 +145,13 @@ class Specialist:
     def act(self) -> Runnable[Any, Any]:
         return self.nodes.act
 
-    async def think(self, state: State, runtime: Runtime[Session]) -> dict[str, Any]:
+    async def think(self, state: Given, runtime: Runtime[Session]) -> dict[str, Any]:
         """Ask the specialist's model. What it says is a report to the supervisor and no answer yet."""
         seen = _ERRANDS.inside(state["messages"], self._task(state["messages"]))
         thought = await self.nodes.think_of(seen, state, runtime, aloud=False)
         return {"messages": thought["messages"]}
 
-    def after_think(self, state: State) -> Sequence[Hashable]:
+    def after_think(self, state: Given) -> Sequence[Hashable]:
         """One ``Send`` to the specialist's own ``act`` per pending call, else ``delegate``."""
         going = self.nodes.after_think(state)
         return ["delegate"] if going == [END] else going

@@ -16,7 +16,7 @@ from bailiwick.graph.citations import cited_passages
 from bailiwick.graph.nodes import Nodes
 from bailiwick.graph.prompt import last_question, passage_block
 from bailiwick.graph.requests import aside, question_key, requests_made
-from bailiwick.graph.state import Answer, CorrectiveState, Searches
+from bailiwick.graph.state import Answer, Given, Searches
 from bailiwick.graph.transcript import transcript
 from bailiwick.tracing import span
 
@@ -47,16 +47,16 @@ class Grading:
     nothing: str = "I searched our documents, also in other words, and found nothing that answers this."
     """What the customer is told in the end."""
 
-    async def retrieve(self, state: CorrectiveState) -> dict[str, Any]:
+    async def retrieve(self, state: Given) -> dict[str, Any]:
         """Search for the question, or for what ``rewrite`` made of it."""
         queries = self._queries(state)
         if not queries:
             return await self.nodes.retrieve(state)
         return await self.nodes.retrieve({**state, "messages": [HumanMessage(queries[-1])]})
 
-    async def grade(self, state: CorrectiveState) -> dict[str, Any]:
+    async def grade(self, state: Given) -> dict[str, Any]:
         """Keep the passages that help. Raises ModelError, DeadlineExceeded."""
-        passages = state.get("passages") or []
+        passages: list[dict[str, Any]] = state.get("passages") or []
         if not passages or not self._room(state, 2):
             return {"passages": []} if passages else {}
         shown = "\n\n".join(passage_block(n, passage) for n, passage in enumerate(passages, start=1))
@@ -70,7 +70,7 @@ class Grading:
         helping = [{name: value for name, value in each.items() if name != "number"} for each in by_number]
         return {"passages": helping, "aside": aside(state)}
 
-    def after_grade(self, state: CorrectiveState) -> Literal["helps", "search again", "give up"]:
+    def after_grade(self, state: Given) -> Literal["helps", "search again", "give up"]:
         """What to make of it; where nothing helps, ``search again`` while that may be."""
         if state.get("passages"):
             return "helps"
@@ -78,7 +78,7 @@ class Grading:
         again = len(self._queries(state)) < self.rewrites and self._room(state, 3)
         return "search again" if again else "give up"
 
-    async def rewrite(self, state: CorrectiveState) -> dict[str, Any]:
+    async def rewrite(self, state: Given) -> dict[str, Any]:
         """Put the question in other words for the search alone. Raises ModelError, DeadlineExceeded."""
         tried = [last_question(state["messages"]), *self._queries(state)]
         known = "\n".join(f"Searched for already: {query}" for query in tried)
@@ -92,17 +92,17 @@ class Grading:
         searches = Searches(question=question_key(state["messages"]), queries=[*tried[1:], query])
         return {"searches": searches, "aside": aside(state)}
 
-    async def give_up(self, state: CorrectiveState) -> dict[str, Any]:
+    async def give_up(self, state: Given) -> dict[str, Any]:
         """Say that nothing was found, without asking a model, which might know something all the same."""
         with span("give_up", "CHAIN"):
             said = AIMessage(self.nothing, name=self.nodes.agent)
         return {"messages": [said], "answer": Answer(text=self.nothing, citations=[], outcome="answered")}
 
-    def _queries(self, state: CorrectiveState) -> list[str]:
+    def _queries(self, state: Given) -> list[str]:
         kept = state.get("searches")
         return kept["queries"] if kept and kept["question"] == question_key(state["messages"]) else []
 
-    def _room(self, state: CorrectiveState, requests: int) -> bool:
+    def _room(self, state: Given, requests: int) -> bool:
         return requests_made(state) + requests <= self.nodes.max_steps
 
 

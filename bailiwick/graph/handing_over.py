@@ -21,7 +21,7 @@ from langgraph.types import interrupt
 from bailiwick.graph.nodes import Nodes
 from bailiwick.graph.prompt import last_question
 from bailiwick.graph.requests import question_key
-from bailiwick.graph.state import Answer, HandedOver, HandoverState
+from bailiwick.graph.state import Answer, Given, HandedOver
 from bailiwick.toolbox import Session, pending_calls
 from bailiwick.tracing import span
 
@@ -55,17 +55,17 @@ class HandingOver:
     nodes: Nodes
     by: tuple[str, ...] = ()
 
-    async def think(self, state: HandoverState, runtime: Runtime[Session]) -> dict[str, Any]:
+    async def think(self, state: Given, runtime: Runtime[Session]) -> dict[str, Any]:
         """As ``Nodes.think``, where the model can also call for a person."""
         nodes = replace(self.nodes, own_tools=(*self.nodes.own_tools, _SCHEMA))
         return await nodes.think(state, runtime)
 
-    def after_think(self, state: HandoverState) -> Sequence[Hashable]:
+    def after_think(self, state: Given) -> Sequence[Hashable]:
         """``hand_over`` where a person is called for, whatever else is; else as ``Nodes.after_think``."""
         called = any(call["name"] == CALL_A_PERSON for call in pending_calls(state))
         return ["hand_over"] if called else self.nodes.after_think(state)
 
-    async def hand_over(self, state: HandoverState) -> dict[str, Any]:
+    async def hand_over(self, state: Given) -> dict[str, Any]:
         """Wait for a person's words, which are the answer; a no goes back to the model."""
         pending = pending_calls(state)
         call = next(call for call in pending if call["name"] == CALL_A_PERSON)
@@ -90,7 +90,7 @@ class HandingOver:
             "handed_over": handed,
         }
 
-    def after_hand_over(self, state: HandoverState) -> str:
+    def after_hand_over(self, state: Given) -> str:
         """``END`` after a person's words, ``think`` after a no."""
         return "think" if isinstance(state["messages"][-1], ToolMessage) else END
 

@@ -20,7 +20,7 @@ from bailiwick.graph.citations import cited_passages
 from bailiwick.graph.history_window import window_of
 from bailiwick.graph.prompt import build_prompt, last_question
 from bailiwick.graph.requests import requests_made
-from bailiwick.graph.state import Answer, State
+from bailiwick.graph.state import Answer, Given
 from bailiwick.graph.unheard import unheard
 from bailiwick.models import model_name, request_answer
 from bailiwick.resilience import require, seconds_left
@@ -59,7 +59,7 @@ class Nodes:
     purpose: str = ""
     """What the agent is for, in a line that is told to a model which may hand work to it. Empty: its name says it."""
 
-    async def retrieve(self, state: State) -> dict[str, Any]:
+    async def retrieve(self, state: Given) -> dict[str, Any]:
         """Find passages for the last question. Nothing relevant, or a search that failed, is an empty list."""
         question = last_question(state["messages"])
         if self.knowledge is None or not question:
@@ -76,7 +76,7 @@ class Nodes:
         tell(get_stream_writer(), {"passages": passages, "retrieval": retrieval})
         return {"passages": passages, "retrieval": retrieval, "answer": {}}
 
-    async def think(self, state: State, runtime: Runtime[Session]) -> dict[str, Any]:
+    async def think(self, state: Given, runtime: Runtime[Session]) -> dict[str, Any]:
         """Ask the model for its next calls or its answer, which is put together with the passages that it cites.
 
         Raises ModelError, DeadlineExceeded.
@@ -84,7 +84,7 @@ class Nodes:
         return await self.think_of(state["messages"], state, runtime)
 
     async def think_of(
-        self, seen: Sequence[AnyMessage], state: State, runtime: Runtime[Session], *, aloud: bool = True
+        self, seen: Sequence[AnyMessage], state: Given, runtime: Runtime[Session], *, aloud: bool = True
     ) -> dict[str, Any]:
         """As ``think``, where the model sees only ``seen`` of the conversation. ``aloud`` as in ``ask``."""
         speaker = str(session_values(runtime.context).get("user_id") or "")
@@ -147,7 +147,7 @@ class Nodes:
         """Run one call through the toolbox; reached by ``Send`` only."""
         return tool_node(self.tools, name=self.act_name)
 
-    def after_think(self, state: State) -> Sequence[Hashable]:
+    def after_think(self, state: Given) -> Sequence[Hashable]:
         """One ``Send`` to ``act`` per pending call, else ``END``."""
         return [Send(self.act_name, [{**call, "type": "tool_call"}]) for call in pending_calls(state)] or [END]
 
@@ -158,7 +158,7 @@ class Nodes:
             return []
         return await self.tools.toolbox.given_up(messages, thread=str(thread), agent=self.agent)
 
-    def _answer(self, message: AIMessage, state: State, steps: int) -> Answer:
+    def _answer(self, message: AIMessage, state: Given, steps: int) -> Answer:
         text = message.text
         limit = steps >= self.max_steps
         citations = cited_passages(text, state.get("passages") or [])

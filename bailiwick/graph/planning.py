@@ -15,7 +15,7 @@ from bailiwick.graph.errands import Errands
 from bailiwick.graph.nodes import Nodes
 from bailiwick.graph.plan_text import read_plan
 from bailiwick.graph.requests import aside, question_key, requests_made
-from bailiwick.graph.state import Plan, PlanState
+from bailiwick.graph.state import Given, Plan
 from bailiwick.graph.transcript import transcript
 from bailiwick.toolbox import Session
 from bailiwick.tracing import span
@@ -51,7 +51,7 @@ class Planning:
     most: int = 6
     """Steps for one question."""
 
-    async def plan(self, state: PlanState) -> dict[str, Any]:
+    async def plan(self, state: Given) -> dict[str, Any]:
         """Make a plan for the last question. Raises ModelError, DeadlineExceeded."""
         # The request itself, one for a step, one for the answer: with less there is nothing to plan.
         if not self._room(state, 3):
@@ -69,7 +69,7 @@ class Planning:
             return {**self._begin(state, []), "aside": aside(state)}
         return self._begin(state, steps)
 
-    async def step(self, state: PlanState, runtime: Runtime[Session]) -> dict[str, Any]:
+    async def step(self, state: Given, runtime: Runtime[Session]) -> dict[str, Any]:
         """Think about the step at work, or about the question where the plan is one step."""
         if (call := _ERRANDS.open(state["messages"])) is None:
             return await self.nodes.think(state, runtime)
@@ -79,12 +79,12 @@ class Planning:
         thought = await nodes.think_of(seen, state, runtime, aloud=False)
         return {"messages": thought["messages"]}
 
-    def after_step(self, state: PlanState) -> Sequence[Hashable]:
+    def after_step(self, state: Given) -> Sequence[Hashable]:
         """One ``Send`` to ``act`` per pending call, else ``replan``; ``END`` where the plan is one step."""
         going = self.nodes.after_think(state)
         return ["replan"] if going == [END] and _ERRANDS.open(state["messages"]) is not None else going
 
-    async def replan(self, state: PlanState) -> dict[str, Any]:
+    async def replan(self, state: Given) -> dict[str, Any]:
         """Keep what came of the step, and see what is still needed. Raises ModelError, DeadlineExceeded."""
         call = _ERRANDS.open(state["messages"])
         if call is None:
@@ -109,18 +109,18 @@ class Planning:
         begun = self._begin(state, steps)
         return {**begun, "messages": [result, *begun["messages"]]}
 
-    def after_replan(self, state: PlanState) -> Literal["next step", "done"]:
+    def after_replan(self, state: Given) -> Literal["next step", "done"]:
         """Whether there is a step to do."""
         return "done" if _ERRANDS.open(state["messages"]) is None else "next step"
 
-    async def conclude(self, state: PlanState, runtime: Runtime[Session]) -> dict[str, Any]:
+    async def conclude(self, state: Given, runtime: Runtime[Session]) -> dict[str, Any]:
         """Answer from what came of the steps, without tools. Steps that were not done make it an answer at a limit."""
         thought = await self.nodes.offering().think_of(_ERRANDS.outside(state["messages"]), state, runtime)
         if self._left(state) and thought.get("answer"):
             thought["answer"] = {**thought["answer"], "outcome": "limit"}
         return thought
 
-    def _begin(self, state: PlanState, steps: Sequence[str]) -> dict[str, Any]:
+    def _begin(self, state: Given, steps: Sequence[str]) -> dict[str, Any]:
         """The plan with its first step begun. Empty ``steps``: the question itself is the step."""
         update: dict[str, Any] = {"plan": self._plan(state, steps[1:]), "passages": [], "answer": {}}
         if steps:
@@ -128,20 +128,20 @@ class Planning:
             update["messages"] = [AIMessage("", tool_calls=[call], name=self.nodes.agent)]
         return update
 
-    def _about(self, state: PlanState, done: Sequence[tuple[str, str]], left: Sequence[str]) -> list[AnyMessage]:
+    def _about(self, state: Given, done: Sequence[tuple[str, str]], left: Sequence[str]) -> list[AnyMessage]:
         results = "\n".join(f"Done: {step}\nWhat came of it: {came}" for step, came in done)
         planned = "\n".join(f"Still planned: {step}" for step in left)
         text = f"{transcript(_ERRANDS.outside(state['messages']))}\n\n{results}\n\n{planned}"
         return [SystemMessage(_REPLAN.format(most=max(1, self.most - len(done)))), HumanMessage(text)]
 
-    def _plan(self, state: PlanState, left: Sequence[str]) -> Plan:
+    def _plan(self, state: Given, left: Sequence[str]) -> Plan:
         return Plan(question=question_key(state["messages"]), left=list(left))
 
-    def _left(self, state: PlanState) -> list[str]:
+    def _left(self, state: Given) -> list[str]:
         kept = state.get("plan")
         return kept["left"] if kept and kept["question"] == question_key(state["messages"]) else []
 
-    def _room(self, state: PlanState, requests: int) -> bool:
+    def _room(self, state: Given, requests: int) -> bool:
         return requests_made(state) + requests <= self.nodes.max_steps
 
 

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from langchain_core.messages import BaseMessage
 
-from bailiwick.graph.state import Aside, State
+from bailiwick.graph.state import Aside, Given
 
 __all__ = ["aside", "question_key", "requests_made"]
 
 
-def requests_made(state: State) -> int:
+def requests_made(state: Given) -> int:
     """Requests since the last question: each left a message, or is counted in ``aside``."""
     made = 0
     for message in reversed(state["messages"]):
@@ -21,7 +21,7 @@ def requests_made(state: State) -> int:
     return made + _aside(state)
 
 
-def aside(state: State) -> Aside:
+def aside(state: Given) -> Aside:
     """One more request that left no message, to be written to ``state["aside"]``."""
     return Aside(question=question_key(state["messages"]), requests=_aside(state) + 1)
 
@@ -34,6 +34,6 @@ def question_key(messages: Sequence[BaseMessage]) -> str:
     return ""
 
 
-def _aside(state: State) -> int:
+def _aside(state: Given) -> int:
     kept = state.get("aside")
     return kept["requests"] if kept and kept["question"] == question_key(state["messages"]) else 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 from langchain_core.messages import AnyMessage
@@ -13,6 +13,7 @@ __all__ = [
     "Answer",
     "Aside",
     "CorrectiveState",
+    "Given",
     "HandedOver",
     "HandoverState",
     "Messages",
@@ -66,6 +67,11 @@ class State(TypedDict):
     """Empty: the turn has none yet."""
     aside: NotRequired[Aside]
     """Not there: every request of the turn left a message."""
+
+
+Given = Mapping[str, Any]
+"""The state that a node is given: ``State``, or a state of one's own that has ``messages``. Not named by its class,
+since LangGraph adds the keys of a class that a node names to the graph, where they clash with those of one's own."""
 
 
 class Searches(TypedDict):
