@@ -18,7 +18,7 @@ __all__ = ["open_checkpoints"]
 async def open_checkpoints(database: Database) -> AsyncGenerator[BaseCheckpointSaver[Any]]:
     """A saver in the same SQLite file or the same PostgreSQL database, its tables made."""
     if database.kind == "sqlite":
-        async with WholeWrites.from_conn_string(database.dsn) as saver:
+        async with WholeWrites.opened(database.dsn) as saver:
             yield saver
         return
     from bailiwick.project.postgresql_checkpoints import open_in_postgresql  # an extra: may not be installed

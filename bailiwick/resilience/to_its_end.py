@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any, TypeVar
+from collections.abc import Awaitable
+from typing import TypeVar
 
 __all__ = ["to_its_end"]
 
 T = TypeVar("T")
 
 
-async def to_its_end(work: Coroutine[Any, Any, T]) -> T:
+async def to_its_end(work: Awaitable[T]) -> T:
     """Run ``work`` to its end, also when the waiting task is cancelled; the cancellation is raised afterwards."""
     running = asyncio.ensure_future(work)
     try:

@@ -6,7 +6,6 @@ two processes that resume one conversation at the same moment run its calls once
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +15,7 @@ from bailiwick.database import hold
 from bailiwick.gate import Call, Context
 from bailiwick.ledger import Begun, CallLedger, Finished, LeftOpen
 from bailiwick.policy import Lookup
-from bailiwick.resilience import seconds_left
+from bailiwick.resilience import seconds_left, to_its_end
 from bailiwick.toolbox.approval import unknown_outcome_request, unsettled_request
 from bailiwick.toolbox.asking import Asking
 from bailiwick.toolbox.deciding import Deciding
@@ -175,16 +174,7 @@ class Once:
             return await self._finished(ledger, key, told, unknown=must_ask_again(tool))
 
         # A turn that is cancelled waits for the write that it has begun, so that what came of it is known.
-        running = asyncio.ensure_future(work())
-        try:
-            return await asyncio.shield(running)
-        except asyncio.CancelledError:
-            while not running.done():
-                try:
-                    await asyncio.wait({running})
-                except asyncio.CancelledError:
-                    continue
-            raise
+        return await to_its_end(work())
 
     async def _finished(self, ledger: CallLedger, key: str, told: Told, *, unknown: bool = False) -> Told:
         result = {"record": told.record.as_dict(), "text": told.text, VALUE: told.value}
