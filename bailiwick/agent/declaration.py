@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from bailiwick.models import ModelLimits
 
 __all__ = ["Agent"]
 
@@ -24,6 +26,10 @@ class Agent:
     purpose: str = ""
     """What it is for, in a line told to agents that may hand work to it. Empty: the first line of its instructions."""
     model: str | None = None
+    fallbacks: tuple[str, ...] = ()
+    """Models asked in order when that one gives no answer; ``"offline"`` stands for the rules. Empty: nobody else."""
+    limits: ModelLimits = field(default_factory=ModelLimits)
+    """Of each model; what agents with the same model declare is taken together, the tightest of each."""
     offline: str | None = None
     """The file under agents/ whose ``model`` answers where no model is configured."""
     knowledge: bool = True

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from bailiwick.toolbox import CallRecord
 
-__all__ = ["Called", "Event", "Finished", "Question", "Retrieved", "Token", "Turn"]
+__all__ = ["BrokenOff", "Called", "Event", "Finished", "Question", "Retrieved", "Token", "Turn"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +25,13 @@ class Token:
     """A piece of the model's text, as it arrives."""
 
     text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class BrokenOff:
+    """The pieces heard since the last call or the beginning are void: the answer broke off and is asked for again."""
+
+    why: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +71,8 @@ class Turn:
     passages: Sequence[Mapping[str, Any]] = ()
     degraded: Sequence[str] = ()
     model: str = ""
+    tried: Sequence[str] = ()
+    """In words, what was tried where a model did not answer at the first attempt. Empty: each did."""
     notice: str = ""
     """What an answer given without a model should say of itself; empty with a model."""
     error: str = ""
@@ -84,4 +93,4 @@ class Finished:
     turn: Turn
 
 
-Event = Retrieved | Token | Called | Finished
+Event = Retrieved | Token | BrokenOff | Called | Finished

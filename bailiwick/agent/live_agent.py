@@ -16,7 +16,7 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Command, Interrupt, StreamMode
 
 from bailiwick.agent.declaration import Agent
-from bailiwick.agent.events import Called, Event, Finished, Question, Retrieved, Token, Turn
+from bailiwick.agent.events import BrokenOff, Called, Event, Finished, Question, Retrieved, Token, Turn
 from bailiwick.agent.question import check_question
 from bailiwick.database import Database, hold
 from bailiwick.errors import BailiwickError, GraphLimit, InputRefused, ThreadBusy
@@ -225,7 +225,7 @@ class LiveAgent:
         answer = values.get("answer")
         if not answer:
             text = _last_text(values.get("messages", []))
-            return self._told(Turn(agent=self.name, thread=thread, outcome="answered", text=text))
+            return self._told(Turn(agent=self.name, thread=thread, outcome="answered", text=text), values)
         turn = Turn(
             agent=self.name,
             thread=thread,
@@ -233,7 +233,7 @@ class LiveAgent:
             text=answer["text"],
             citations=answer["citations"],
         )
-        return self._told(turn)
+        return self._told(turn, values)
 
     async def _stopped(self, thread: str, collected: _Collected, error: Exception, opened: Span) -> Turn:
         """A graph that goes round and round: what it did so far is kept and told."""
@@ -244,8 +244,16 @@ class LiveAgent:
         text = _last_text(cast("State", collected.values).get("messages", []))
         return replace(failed, outcome="limit", text=text)
 
-    def _told(self, turn: Turn) -> Turn:
-        return replace(turn, model=self.model, notice=self.notice)
+    def _told(self, turn: Turn, values: Mapping[str, Any]) -> Turn:
+        """With which model answered, what it says of itself, and what else was tried in this turn."""
+        metas = _metas(values.get("messages", []))
+        stood_in = metas[-1] if metas and "notice" in metas[-1] else None
+        return replace(
+            turn,
+            model=stood_in["model"] if stood_in else self.model,
+            notice=stood_in["notice"] if stood_in else self.notice,
+            tried=tuple(words for meta in metas for words in meta.get("tried", ())),
+        )
 
     async def _failed(self, thread: str, collected: _Collected, error: Exception, opened: Span) -> Turn:
         message = str(error) if isinstance(error, BailiwickError) else f"{type(error).__name__}: {error}"
@@ -256,7 +264,7 @@ class LiveAgent:
                 agent=self.name, node="turn", tool="", error_type=type(error).__name__, exit_cause="", outcome="fatal"
             )
             collected.saw(await asyncio.to_thread(self.watch.saw, path, opened, message))
-        return self._told(Turn(agent=self.name, thread=thread, outcome="failed", error=message))
+        return self._told(Turn(agent=self.name, thread=thread, outcome="failed", error=message), collected.values)
 
 
 class _Collected:
@@ -319,12 +327,25 @@ def _custom(part: Mapping[str, Any]) -> Event | None:
     if "passages" in part:
         retrieval = part["retrieval"]
         return Retrieved(passages=part["passages"], mode=retrieval["mode"], degraded=retrieval["degraded"])
+    if "broken_off" in part:
+        return BrokenOff(why=part["broken_off"])
     return None
 
 
 def _question(interrupt: Interrupt) -> Question:
     action = interrupt.value["action_requests"][0]
     return Question(id=interrupt.id, tool=action["name"], args=action["args"], reason=action.get("description", ""))
+
+
+def _metas(messages: list[AnyMessage]) -> list[Mapping[str, Any]]:
+    """What the model's messages since the last question tell of how they came about; empty: as they should."""
+    found: list[Mapping[str, Any]] = []
+    for message in reversed(messages):
+        if message.type == "human":
+            break
+        if isinstance(message, AIMessage):
+            found.insert(0, message.response_metadata.get("bailiwick") or {})
+    return found
 
 
 def _last_text(messages: list[AnyMessage]) -> str:

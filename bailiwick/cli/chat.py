@@ -100,7 +100,7 @@ async def _follow(console: Console, project: Project, live: LiveAgent, events: A
     """Show a turn as it happens. The answer's words appear as the model says them, where it streams."""
     from dataclasses import replace
 
-    from bailiwick.agent import Finished, Token
+    from bailiwick.agent import BrokenOff, Finished, Token
     from bailiwick.cli.show import show_event, show_turn
 
     streamed = ""
@@ -111,6 +111,9 @@ async def _follow(console: Console, project: Project, live: LiveAgent, events: A
                     console.print(f"  [bold]{live.name}:[/] ", end="")
                 console.print(text, end="", markup=False)
                 streamed += text
+            case BrokenOff():
+                console.print(" … [dim](it broke off, and is asked again)[/]" if streamed else "", end="\n")
+                streamed = ""
             case Finished(turn=turn):
                 if streamed:
                     console.print()

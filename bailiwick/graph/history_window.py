@@ -8,18 +8,15 @@ by the same measure but knows nothing of calls, and a model that no longer sees 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
-from langchain_core.messages.utils import count_tokens_approximately
+from langchain_core.messages import BaseMessage, ToolMessage
 
+from bailiwick.models import surely_within, tokens_of, window_size
 from bailiwick.toolbox import record_of
 
 __all__ = ["window_of", "within"]
 
-DEFAULT_WINDOW = 128_000
-"""Tokens assumed for a model that does not state its window."""
 SHARE = 0.75
 """Of the window for the conversation; the rest is for instructions, passages, tools and the answer."""
 CALLS_TOLD = 40
@@ -28,8 +25,7 @@ CALLS_TOLD = 40
 
 def window_of(model: BaseChatModel) -> int:
     """Tokens of conversation that a prompt to ``model`` may hold."""
-    profile: Any = getattr(model, "profile", None) or {}
-    return int(SHARE * int(profile.get("max_input_tokens") or DEFAULT_WINDOW))
+    return int(SHARE * window_size(model))
 
 
 def within(messages: Sequence[BaseMessage], tokens: int) -> tuple[list[BaseMessage], str]:
@@ -37,26 +33,17 @@ def within(messages: Sequence[BaseMessage], tokens: int) -> tuple[list[BaseMessa
 
     The last turn is kept whatever its size.
     """
-    if _surely_within(messages, tokens):
+    if surely_within(messages, tokens):
         return list(messages), ""
     starts = [at for at, message in enumerate(messages) if message.type == "human"]
     left, first = tokens, starts[-1] if starts else 0
     ends = len(messages)
     for at in reversed(starts):
-        left -= count_tokens_approximately(messages[at:ends])
+        left -= tokens_of(messages[at:ends])
         if left < 0 and ends != len(messages):
             break
         first, ends = at, at
     return list(messages[first:]), _told(messages[:first]) if first else ""
-
-
-def _surely_within(messages: Sequence[BaseMessage], tokens: int) -> bool:
-    """By the letters alone, since every request asks this: nothing is counted where there is room to spare."""
-    letters = sum(
-        len(message.content) if isinstance(message.content, str) else len(repr(message.content)) for message in messages
-    )
-    calls = sum(len(message.tool_calls) for message in messages if isinstance(message, AIMessage))
-    return letters / 3 + 20 * len(messages) + 200 * calls < tokens
 
 
 def _told(left_out: Sequence[BaseMessage]) -> str:

@@ -22,7 +22,7 @@ from bailiwick.graph.prompt import build_prompt, last_question
 from bailiwick.graph.requests import requests_made
 from bailiwick.graph.state import Answer, Given
 from bailiwick.graph.unheard import unheard
-from bailiwick.models import model_name, request_answer
+from bailiwick.models import ModelAnswer, ModelGuards, ModelLimits, Models, Tried, model_name, request_answer
 from bailiwick.resilience import require, seconds_left
 from bailiwick.retrieval import Knowledge
 from bailiwick.toolbox import AgentTools, Offer, Session, pending_calls, session_values, tell, tool_node
@@ -56,6 +56,11 @@ class Nodes:
     """Schemas of what the graph itself answers, such as a hand-over; no tool of the toolbox. Empty: nothing."""
     specialists: Mapping[str, Nodes] = field(default_factory=dict[str, "Nodes"])
     """The nodes of the agents that this one may hand work to, by name. Empty: none."""
+    fallbacks: tuple[BaseChatModel, ...] = ()
+    """Asked in order when ``model`` gives no answer. Empty: nobody else is."""
+    limits: ModelLimits = field(default_factory=ModelLimits)
+    guards: ModelGuards = field(default_factory=ModelGuards)
+    """What the requests of this process to one model share; nodes of several agents are given the same."""
     purpose: str = ""
     """What the agent is for, in a line that is told to a model which may hand work to it. Empty: its name says it."""
 
@@ -119,10 +124,33 @@ class Nodes:
             nullcontext() if aloud else unheard(),
             span(f"chat {name}", "LLM", words.model_request(name, _plain(prompt))) as opened,
         ):
-            answer = await request_answer(self.model, prompt, tools)
+            tried: list[Tried] = []
+            try:
+                answer = await request_answer(
+                    self._models, prompt, tools, tried=tried, broken_off=_tell_broken_off if aloud else _keep_quiet
+                )
+            finally:
+                opened.set(words.model_tried([each.in_words() for each in tried], answered=_answered(tried)))
             message = answer.message
             opened.set(words.model_response(_plain([message])[0], _usage(message), attempts=answer.attempts))
-        return message
+        return self._with_what_was_tried(answer)
+
+    @property
+    def _models(self) -> Models:
+        return Models(model=self.model, fallbacks=self.fallbacks, limits=self.limits, guards=self.guards)
+
+    def _with_what_was_tried(self, answer: ModelAnswer) -> AIMessage:
+        """``response_metadata["bailiwick"]``: which model answered after what, unless it was asked once and did.
+
+        ``notice`` is there when another than the agent's own answered: what it says of itself.
+        """
+        message = answer.message
+        if len(answer.tried) == 1:
+            return message
+        told: dict[str, Any] = {"model": model_name(answer.model), "tried": [each.in_words() for each in answer.tried]}
+        if answer.model is not self.model:
+            told["notice"] = str(getattr(answer.model, "notice", ""))
+        return message.model_copy(update={"response_metadata": {**message.response_metadata, "bailiwick": told}})
 
     def offering(self, *tools: str, when: Offer | None = None, act: str = "act") -> Nodes:
         """These nodes for a state of the graph that offers only some of the agent's tools.
@@ -176,6 +204,18 @@ class _Offered:
     def __call__(self, state: Mapping[str, Any]) -> frozenset[str]:
         chosen = self.always | frozenset(self.when(state) if self.when is not None else ())
         return chosen if self.within is None else chosen & frozenset(self.within(state))
+
+
+def _tell_broken_off(tried: Tried) -> None:
+    tell(get_stream_writer(), {"broken_off": tried.in_words()})
+
+
+def _keep_quiet(tried: Tried) -> None:
+    """Of words that nobody is to hear nobody need hear that they broke off."""
+
+
+def _answered(tried: Sequence[Tried]) -> str:
+    return tried[-1].model if tried and not tried[-1].failure else ""
 
 
 def _plain(messages: Sequence[BaseMessage]) -> list[dict[str, Any]]:

@@ -26,6 +26,9 @@ __all__ = [
     "purpose_of",
 ]
 
+OFFLINE = "offline"
+"""Among an agent's fallbacks, its offline rules."""
+
 BuildGraph = Callable[[Nodes], StateGraph[Any, Any, Any, Any]]
 
 
@@ -36,6 +39,8 @@ class ChosenModel:
     model: BaseChatModel
     name: str
     notice: str = ""
+    fallbacks: tuple[BaseChatModel, ...] = ()
+    """Those that stand in for it, in order. Empty: nobody."""
 
 
 def agent_names(layout: Layout) -> list[str]:
@@ -102,16 +107,38 @@ def purpose_of(declared: Agent) -> str:
 
 
 def choose_model(layout: Layout, agent: str, declared: Agent) -> ChosenModel:
-    """The agent's own model, else ``BAILIWICK_MODEL``, else its offline rules. Raises ModelNotConfigured for none."""
+    """The agent's own model, else ``BAILIWICK_MODEL``, else its offline rules, which need nobody to stand in for them.
+
+    Raises ModelNotConfigured for none, and for a fallback that cannot be set up: it would be missed when it is needed.
+    """
     if name := declared.model or configured_name():
-        return ChosenModel(model=resolve_model(name), name=name)
+        fallbacks = tuple(_fallback(layout, agent, declared, each) for each in declared.fallbacks)
+        return ChosenModel(model=resolve_model(name), name=name, fallbacks=fallbacks)
     if declared.offline is None:
         raise ModelNotConfigured(
             f"no model is configured for the agent {agent!r}, and it has no offline rules",
             fix="set BAILIWICK_MODEL to provider:model, such as openai:gpt-5, and the provider's key",
         )
-    file = layout.agents / f"{declared.offline}.py"
+    model = _rules(layout, declared.offline)
+    return ChosenModel(model=model, name=model_name(model), notice=str(getattr(model, "notice", "")))
+
+
+def _fallback(layout: Layout, agent: str, declared: Agent, name: str) -> BaseChatModel:
+    if name != OFFLINE:
+        return resolve_model(name)
+    if declared.offline is None:
+        raise ConfigError(
+            f"the fallback {OFFLINE!r} stands for offline rules, and the agent has none",
+            file=layout.agents / f"{agent}.py",
+            key="fallbacks",
+            fix='name the file that holds them, as in offline="offline", or name a model',
+        )
+    return _rules(layout, declared.offline)
+
+
+def _rules(layout: Layout, name: str) -> BaseChatModel:
+    file = layout.agents / f"{name}.py"
     model = getattr(load_file(file), "model", None)
     if not isinstance(model, BaseChatModel):
         raise ConfigError("it declares no model", file=file, key="model", fix="write model = FunctionModel(...)")
-    return ChosenModel(model=model, name=model_name(model), notice=str(getattr(model, "notice", "")))
+    return model

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,6 +17,7 @@ from bailiwick.agent import Agent, LiveAgent
 from bailiwick.database import Database, database_setting, open_database
 from bailiwick.errors import ConfigError
 from bailiwick.graph import Nodes
+from bailiwick.models import ModelGuards
 from bailiwick.project.checkpoints import open_checkpoints
 from bailiwick.project.declarations import (
     ChosenModel,
@@ -50,6 +51,8 @@ class Project:
     checkpointer: BaseCheckpointSaver[Any]
     tracing: Tracing
     watch: ErrorWatch
+    guards: ModelGuards = field(default_factory=ModelGuards)
+    """What the requests of all agents to one model share."""
 
     @classmethod
     @asynccontextmanager
@@ -105,12 +108,15 @@ class Project:
         """The names of the project's agents."""
         return agent_names(self.layout)
 
-    def agent(self, name: str, *, model: BaseChatModel | None = None) -> LiveAgent:
-        """The agent of that name, ready for turns. ``model`` takes the place of the configured ones (tests).
+    def agent(
+        self, name: str, *, model: BaseChatModel | None = None, fallbacks: Sequence[BaseChatModel] = ()
+    ) -> LiveAgent:
+        """The agent of that name, ready for turns. ``model`` and ``fallbacks`` replace the configured ones (tests).
 
         Raises UnknownAgent, ConfigError for what its files have wrong, ModelNotConfigured.
         """
         declared, chosen = self._declared(name, model)
+        chosen = chosen if model is None else replace(chosen, fallbacks=tuple(fallbacks))
         return LiveAgent(
             name=name,
             declared=declared,
@@ -158,6 +164,9 @@ class Project:
         return Nodes(
             agent=name,
             model=chosen.model,
+            fallbacks=chosen.fallbacks,
+            limits=declared.limits,
+            guards=self.guards,
             instructions=declared.instructions,
             tools=AgentTools(
                 toolbox=self.toolbox,

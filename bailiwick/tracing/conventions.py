@@ -150,6 +150,13 @@ def model_request(name: str, messages: Sequence[Mapping[str, Any]]) -> dict[str,
     return attributes
 
 
+def model_tried(tried: Sequence[str], *, answered: str) -> dict[str, Any]:
+    """What was tried, in words, unless it was one attempt that did; and which model ``answered``, empty for none."""
+    if len(tried) == 1 and answered:
+        return {}
+    return {"bailiwick.model.tried": list(tried), SpanAttributes.LLM_MODEL_NAME: answered or None}
+
+
 def model_response(message: Mapping[str, Any], usage: Mapping[str, int], attempts: int = 1) -> dict[str, Any]:
     """What the model answered. ``usage`` is ``{input, output}`` in tokens; empty when the model does not say."""
     text = str(message.get("content", ""))

@@ -13,7 +13,7 @@ from langgraph.graph import START, MessagesState, StateGraph
 
 from bailiwick.errors import DeadlineExceeded, ModelNotConfigured, ModelUnavailable, PromptTooLarge
 from bailiwick.models import configured_name, model_name, request_answer, resolve_model
-from bailiwick.models import request as request_room
+from bailiwick.models import one_model as request_room
 from bailiwick.resilience import deadline
 
 QUESTION = [SystemMessage("Be brief."), HumanMessage("Where is it?")]
