@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         PlanState,
         State,
     )
-    from bailiwick.models import FunctionModel
+    from bailiwick.models import FunctionModel, ModelLimits
     from bailiwick.policy import (
         Approval,
         ArgRule,
@@ -64,6 +64,7 @@ __all__ = [
     "InlineTest",
     "Limits",
     "LiveAgent",
+    "ModelLimits",
     "Network",
     "Nodes",
     "Output",
@@ -107,6 +108,7 @@ _ROOMS = {
     "Limits": "policy",
     "LiveAgent": "agent",
     "Network": "policy",
+    "ModelLimits": "models",
     "Nodes": "graph",
     "Output": "policy",
     "PlanState": "graph",

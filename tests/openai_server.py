@@ -15,7 +15,7 @@ from typing import Any
 
 @dataclass(kw_only=True)
 class Reply:
-    """One answer. ``hang``: seconds before anything is said."""
+    """One answer. ``hang``: seconds before anything is said; ``stall``: seconds of silence after the first word."""
 
     status: int = 200
     text: str = ""
@@ -23,6 +23,7 @@ class Reply:
     """Tool calls as ``(name, arguments as JSON text)``."""
     headers: dict[str, str] = field(default_factory=dict[str, str])
     hang: float = 0.0
+    stall: float = 0.0
 
 
 @dataclass(kw_only=True)
@@ -81,6 +82,12 @@ def _handler(served: OpenAIServer) -> type[BaseHTTPRequestHandler]:
             for name, value in reply.headers.items():
                 self.send_header(name, value)
             self.end_headers()
+            if reply.stall:
+                said = data.index(b"\n\n", data.index(b"\n\n") + 2) + 2
+                self.wfile.write(data[:said])
+                self.wfile.flush()
+                time.sleep(reply.stall)
+                data = data[said:]
             self.wfile.write(data)
 
         def log_message(self, format: str, *args: Any) -> None:

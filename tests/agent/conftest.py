@@ -14,7 +14,10 @@ from langchain_core.messages import AIMessage, BaseMessage
 from bailiwick import FunctionModel, LiveAgent, Project
 from bailiwick.testing import ScriptedSandbox
 
-AGENT = 'from bailiwick import Agent\n\nagent = Agent(instructions="Pay.", graph="loop", tools=("pay", "paid"))\n'
+AGENT = """from bailiwick import Agent, ModelLimits
+
+agent = Agent(instructions="Pay.", graph="loop", tools=("pay", "paid"))
+"""
 PAY = """
 version: 1
 tool: pay
@@ -110,13 +113,22 @@ def open_agent(tmp_path: Path, bank: Bank, kept_in: str) -> Open:
     (tmp_path / "policies/paid.yaml").write_text(PAID)
 
     @asynccontextmanager
-    async def open_(*, recover: str = "ask", deadline: float = 60, **scripted: Any) -> AsyncGenerator[LiveAgent]:
+    async def open_(
+        *,
+        recover: str = "ask",
+        deadline: float = 60,
+        limits: str = "",
+        model: Any = None,
+        fallbacks: Sequence[Any] = (),
+        **scripted: Any,
+    ) -> AsyncGenerator[LiveAgent]:
         (tmp_path / "policies/pay.yaml").write_text(PAY.format(recover=recover))
-        (tmp_path / "agents/clerk.py").write_text(AGENT.replace("Agent(", f"Agent(deadline={deadline}, ", 1))
+        declared = AGENT.replace("Agent(", f"Agent(deadline={deadline}, limits=ModelLimits({limits}), ", 1)
+        (tmp_path / "agents/clerk.py").write_text(declared)
         sandbox = ScriptedSandbox({"pay": bank.pay, "paid": bank.paid})
         database = kept_in if "://" in kept_in else None
         async with Project.open(tmp_path, sandbox=sandbox, phoenix=None, database=database) as project:
             sandbox.tools.update(scripted)
-            yield project.agent("clerk", model=FunctionModel(function=speak))
+            yield project.agent("clerk", model=model or FunctionModel(function=speak), fallbacks=fallbacks)
 
     return open_
