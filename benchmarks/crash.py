@@ -143,7 +143,7 @@ class Harness:
         if draw.random() < RACES:
             both = [self.start(root, name) for _ in range(2)]
             for worker in both:
-                self._finished(worker)
+                self._finished(worker)  # what it says is not judged: the other may still be at it
             with self.tally.lock:
                 self.tally.races += 1
         done = self._finished(self.start(root, name))
@@ -166,10 +166,11 @@ class Harness:
                 self.tally.by_point[point] += 1
 
     def _finished(self, worker: Worker) -> dict[str, Any]:
-        worker.told.get(timeout=PATIENCE)
-        told = _wait(worker.told, PATIENCE) or {"done": {"why": "it hangs", "in_order": False, "replies": []}}
+        told: dict[str, Any] | None = {"started": True}
+        while told is not None and "done" not in told:
+            told = _wait(worker.told, PATIENCE)
         worker.kill()
-        return told["done"]
+        return told["done"] if told else {"why": "it hangs", "in_order": False, "replies": []}
 
     def _judge(self, name: str, done: dict[str, Any]) -> None:
         said = "\n".join(done["replies"])
@@ -194,6 +195,7 @@ class Harness:
                 batch = range(number, number + 2 * AT_ONCE)
                 number += len(batch)
                 list(pool.map(self.conversation, batch))
+                print(f"{self.system}: {self.tally.kills} of {kills} kills", file=sys.stderr)
         tally, doubled = self.tally, [to for to, times in self.witness.effects.items() if times > 1]
         return {
             "kills": tally.kills,

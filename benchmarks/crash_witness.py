@@ -43,16 +43,15 @@ class Witness:
         # One connection after the other, so that a payment on its way is counted before anybody asks about it.
         while True:
             connection, _ = self._server.accept()
-            with connection, connection.makefile("rwb") as file:
+            with connection:
                 connection.settimeout(5)
                 try:
-                    line = file.readline()
+                    with connection.makefile("rb") as file:
+                        line = file.readline()
                     if not line.endswith(b"\n"):
                         continue  # it was killed before it had said all of it
                     told = json.loads(line)
-                    answer = self._take(told)
-                    file.write(json.dumps(answer).encode() + b"\n")
-                    file.flush()
+                    connection.sendall(json.dumps(self._take(told)).encode() + b"\n")
                 except OSError:
                     continue  # it was killed before it could hear the answer
                 if "close" in told:

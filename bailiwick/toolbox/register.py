@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -157,6 +159,11 @@ def _write(cache: Path | None, known: Mapping[str, Iterable[dict[str, Any]]]) ->
     if cache is None:
         return
     cache.parent.mkdir(parents=True, exist_ok=True)
-    half = cache.with_suffix(".part")
-    half.write_text(json.dumps(known))
-    half.replace(cache)
+    # A name of its own: two processes that open the project at once both write.
+    descriptor, half = tempfile.mkstemp(prefix=".half-", dir=cache.parent)
+    try:
+        with os.fdopen(descriptor, "w") as opened:
+            opened.write(json.dumps(known))
+        Path(half).replace(cache)
+    finally:
+        Path(half).unlink(missing_ok=True)
