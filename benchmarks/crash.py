@@ -181,9 +181,9 @@ class Harness:
             for who, _ in PAYMENTS:
                 to = f"{who}-{name}"
                 if not self.witness.effects[to]:
-                    self.tally.lost.append(f"{to}: not paid")
+                    self.tally.lost.append(f"{to}: not paid: {done['replies']}")
                 elif f"paid to {to}" not in said:
-                    self.tally.lost.append(f"{to}: paid, and the conversation does not know")
+                    self.tally.lost.append(f"{to}: paid, and the conversation does not know: {done['replies']}")
 
     def run(self, kills: int) -> dict[str, Any]:
         began = time.monotonic()

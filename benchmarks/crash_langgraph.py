@@ -46,14 +46,16 @@ async def _to_the_end(graph: Any, config: Any, conversation: str, points: Points
 
     for _ in range(10):
         state = await graph.aget_state(config)
-        if not state.values.get("messages") and not state.next:
+        # ``tasks`` and not ``next``, which leaves out what has run and is not yet written down as a step: who goes by it
+        # takes a conversation for finished whose model has only just asked for its calls.
+        if not state.values.get("messages") and not state.tasks:
             await graph.ainvoke(human(question(conversation)), config, durability="sync")
         elif state.interrupts:
             points.passed("before the approval")
             answers = {each.id: "approve" for each in state.interrupts}
             await graph.ainvoke(Command(resume=answers), config, durability="sync")
             points.passed("after the approval")
-        elif state.next:
+        elif state.tasks:
             await graph.ainvoke(None, config, durability="sync")
         else:
             await graph.ainvoke(human("Thanks"), config, durability="sync")

@@ -36,7 +36,7 @@ def unknown_outcome_request(call: Call, begun: str) -> HITLRequest:
     """Whether a call that was begun and never came back should be run again."""
     text = (
         f"{call.tool} was begun at {begun} and never came back: its effect may or may not have happened. "
-        "Approve to run it again, reject to leave it."
+        "Look first. Approve to run it again; reject to leave it, with a message that says what you found."
     )
     return _request(call, dict(call.args), text)
 

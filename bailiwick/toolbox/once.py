@@ -16,7 +16,7 @@ from bailiwick.gate import Call, Context
 from bailiwick.ledger import Begun, CallLedger, Finished, LeftOpen
 from bailiwick.policy import Lookup
 from bailiwick.resilience import seconds_left, to_its_end
-from bailiwick.toolbox.approval import unknown_outcome_request, unsettled_request
+from bailiwick.toolbox.approval import Answer, unknown_outcome_request, unsettled_request
 from bailiwick.toolbox.asking import Asking
 from bailiwick.toolbox.deciding import Deciding
 from bailiwick.toolbox.history import message_prefix
@@ -117,11 +117,7 @@ class Once:
                         question = f"{entry.key}:unknown_outcome:{entry.begun_at}"
                         answer = await self.asking.put(question, unknown_outcome_request(call, moment), by=by)
                         if answer.decision == "reject":
-                            text = (
-                                f"{call.tool} was begun earlier and never came back; whether it had its effect is not "
-                                "known, and it was not run again. Say so, and let a person look."
-                            )
-                            return _unknown(record, "unknown_outcome", text)
+                            return _unknown(record, "unknown_outcome", _left(call, answer))
                 entry = await ledger.reopen(entry.key)
             case LeftOpen():  # it may run again with the same key
                 entry = await ledger.reopen(entry.key)
@@ -238,6 +234,13 @@ class Once:
             return False
         await ledger.settle(lost.key)
         return True
+
+
+def _left(call: Call, answer: Answer) -> str:
+    begun = f"{call.tool} was begun earlier and never came back"
+    if answer.message:
+        return f"{begun}; it was not run again. What a person who was asked says of it: {answer.message}"
+    return f"{begun}; whether it had its effect is not known, and it was not run again. Say so, and let a person look."
 
 
 def _unknown(record: CallRecord, error_type: str, text: str) -> Told:

@@ -133,6 +133,7 @@ async def test_a_turn_that_died_is_finished_by_recover(open_agent: Any, bank: An
             assert all("never came back" in question.reason for question in turn.questions)
             paid = {q.id: (q.args["to"], q.args["amount"]) in bank.made for q in turn.questions}
             turn = await clerk.resume({id: NO if happened else YES for id, happened in paid.items()}, thread="t")
+            assert not any(paid.values()) or "not today" in turn.text, "what the person found is told"
         assert turn is not None
         assert turn.outcome == "answered", turn.error
         assert await clerk.recover(thread="t") is None
