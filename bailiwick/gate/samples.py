@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
-from importlib import import_module
 from typing import Any
 
 from bailiwick.gate.argument_check import compile_argument
 from bailiwick.gate.compiled import agents_of
+from bailiwick.gate.matching_texts import matching_texts
 from bailiwick.gate.origins import MODEL, NOWHERE, Origins, Source, leaves
 from bailiwick.gate.verdict import Call, Context, PastCall
 from bailiwick.policy import ArgRule, Policy, Rule, Used
@@ -59,7 +58,7 @@ def sample_values(arg: ArgRule) -> list[Any]:
         found.append(_json((bounds[0] + bounds[-1]) / 2))
     found += [_json(bound + step) for bound in bounds for step in (Decimal(0), Decimal(1), Decimal(-1))]
     if arg.regex is not None:
-        found += _texts(arg.regex)
+        found += matching_texts(arg.regex)
     if arg.max_length is not None:
         found += ["x" * length for length in (arg.max_length, arg.max_length + 1) if length <= _LONG]
     match arg.type:
@@ -149,52 +148,3 @@ def _past(rules: Iterable[Rule], args: dict[str, Any]) -> Iterator[PastCall]:
 
 def _json(number: Decimal) -> int | float:
     return int(number) if number == number.to_integral_value() and abs(number) < 10**18 else float(number)
-
-
-def _texts(regex: str) -> list[str]:
-    """Some texts that ``regex`` matches as a whole; none where it is too odd to write one by a simple walk."""
-    tree: Any = import_module("re._parser").parse(regex)
-    matches = re.compile(regex).fullmatch
-    made = (_text(tree, last=last, more=more) for last in (False, True) for more in (0, 1, 20))
-    return [text for text in dict.fromkeys(made) if len(text) <= _LONG and matches(text)]
-
-
-def _text(tree: Iterable[tuple[Any, Any]], *, last: bool, more: int) -> str:
-    """A text by walking ``tree``: the first or ``last`` of each choice, and ``more`` rounds than the fewest."""
-    return "".join(_item(str(op), argument, last=last, more=more) for op, argument in tree)
-
-
-def _item(op: str, argument: Any, *, last: bool, more: int) -> str:
-    match op:
-        case "LITERAL":
-            return chr(argument)
-        case "NOT_LITERAL":
-            return "x" if argument != ord("x") else "y"
-        case "ANY":
-            return "x"
-        case "IN":
-            return _member(argument, last=last)
-        case "MAX_REPEAT" | "MIN_REPEAT":
-            rounds = min(argument[1], argument[0] + more, _LONG)
-            return _text(argument[2], last=last, more=more if rounds < 50 else 0) * rounds
-        case "SUBPATTERN":
-            return _text(argument[3], last=last, more=more)
-        case "BRANCH":
-            return _text(argument[1][-1 if last else 0], last=last, more=more)
-        case _:
-            return ""
-
-
-def _member(members: Sequence[tuple[Any, Any]], *, last: bool) -> str:
-    if str(members[0][0]) == "NEGATE":
-        return "~" if last else "x"  # a guess: a text that does not match is left out
-    op, argument = members[-1 if last else 0]
-    match str(op):
-        case "LITERAL":
-            return chr(argument)
-        case "RANGE":
-            return chr(argument[1 if last else 0])
-        case "CATEGORY":
-            return {"CATEGORY_DIGIT": "7", "CATEGORY_SPACE": " ", "CATEGORY_WORD": "w"}.get(str(argument), "-")
-        case _:
-            return ""
