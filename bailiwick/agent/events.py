@@ -46,7 +46,7 @@ class Question:
     """A call waits for a person. Answer with ``resume({question.id: decision})``."""
 
     id: str
-    """LangGraph's interrupt id."""
+    """LangGraph's interrupt id, and what tells this question from others of the same call."""
     tool: str
     args: Mapping[str, Any]
     reason: str

@@ -22,7 +22,7 @@ from bailiwick.database import Database, hold
 from bailiwick.errors import BailiwickError, GraphLimit, InputRefused, ThreadBusy
 from bailiwick.graph import State
 from bailiwick.resilience import deadline, seconds_left
-from bailiwick.toolbox import CallRecord, Session, listening, session_values
+from bailiwick.toolbox import CallRecord, Session, listening, question_digest, session_values
 from bailiwick.tracing import ErrorPath, ErrorWatch, Span, span
 from bailiwick.tracing import conventions as words
 
@@ -66,12 +66,12 @@ class LiveAgent:
     async def recover(self, *, thread: str, session: Session | None = None) -> Turn | None:
         """Finish the turn that a process left unfinished when it died; None: there is none.
 
-        What the ledger knows to have run is not run again. A turn that only waits for answers comes back as it is.
+        What the ledger knows to have run is not run again. A turn that waits for answers waits for the same ones.
         """
         try:
             return await self._turn(self._left_over(thread), "", thread, session or Session())
-        except _NothingLeft as nothing:
-            return nothing.turn
+        except _NothingLeft:
+            return None
 
     def stream(self, question: str, *, thread: str, session: Session | None = None) -> AsyncGenerator[Event]:
         """The events of a turn as they happen, ``Finished`` last. Raises InputRefused at once, and ThreadBusy."""
@@ -99,29 +99,25 @@ class LiveAgent:
 
     def _resumed(self, answers: Mapping[str, Mapping[str, Any]], thread: str) -> _Given:
         async def given() -> Any:
-            waiting = {question.id for question in await self.waiting(thread)}
-            if unknown := sorted(set(answers) - waiting):
+            state = await self.graph.aget_state(_config(thread))
+            waiting = {_question(interrupt).id: interrupt for interrupt in state.interrupts}
+            if unknown := sorted(set(answers) - waiting.keys()):
                 # Resuming with it would run nothing and give the last answer again, as if that were what came of it.
                 known = ", ".join(waiting) or "none"
                 raise InputRefused(
                     f"no question {unknown[0]!r} waits in the thread {thread!r} (waiting: {known})",
                     fix="answer one that waits; a question is gone once it was answered or the conversation went on",
                 )
-            return Command(resume={key: {"decisions": [dict(value)]} for key, value in answers.items()})
+            return Command(resume={waiting[key].id: _decided(waiting[key], value) for key, value in answers.items()})
 
         return given
 
     def _left_over(self, thread: str) -> _Given:
         async def given() -> Any:
-            # Not ``next``: it leaves out what has run and was not yet written down as a step of the conversation.
-            tasks = (await self.graph.aget_state(_config(thread))).tasks
-            if any(not task.interrupts and task.result is None for task in tasks):
-                return None
-            if questions := [_question(each) for task in tasks for each in task.interrupts]:
-                raise _NothingLeft(Turn(agent=self.name, thread=thread, outcome="waiting", questions=questions))
-            if tasks:
-                return None
-            raise _NothingLeft(None)
+            # Not ``next``: it leaves out what has run and was not yet written down as a step of the conversation. Who
+            # waits for an answer is run as well, since the answer may have come just before the process died.
+            if not (await self.graph.aget_state(_config(thread))).tasks:
+                raise _NothingLeft
 
         return given
 
@@ -334,7 +330,16 @@ def _custom(part: Mapping[str, Any]) -> Event | None:
 
 def _question(interrupt: Interrupt) -> Question:
     action = interrupt.value["action_requests"][0]
-    return Question(id=interrupt.id, tool=action["name"], args=action["args"], reason=action.get("description", ""))
+    # LangGraph's id is that of the task, and the same for all that one task asks in turn: a late approval of the call
+    # would be taken for the answer to what is asked next, whether to run it once more.
+    reason = action.get("description", "")
+    return Question(
+        id=f"{interrupt.id}-{question_digest(interrupt.value)}", tool=action["name"], args=action["args"], reason=reason
+    )
+
+
+def _decided(interrupt: Interrupt, answer: Mapping[str, Any]) -> dict[str, Any]:
+    return {"decisions": [{**answer, "question": question_digest(interrupt.value)}]}
 
 
 def _metas(messages: list[AnyMessage]) -> list[Mapping[str, Any]]:
@@ -362,8 +367,4 @@ def _steps(requests: int) -> int:
 
 
 class _NothingLeft(Exception):
-    """Raised inside only, when no turn was left unfinished; ``turn`` is one that waits for answers."""
-
-    def __init__(self, turn: Turn | None) -> None:
-        self.turn = turn
-        super().__init__()
+    """Raised inside only, when no turn was left unfinished."""

@@ -1,6 +1,7 @@
 """The only way from a tool call to a sandbox: gate → ledger → sandbox → result."""
 
 from bailiwick.toolbox.agent_tools import AgentTools, Offer
+from bailiwick.toolbox.approval import question_digest
 from bailiwick.toolbox.happenings import listening, tell
 from bailiwick.toolbox.in_code import tool
 from bailiwick.toolbox.inside_only import idempotency_key, output, secret
@@ -22,6 +23,7 @@ __all__ = [
     "listening",
     "output",
     "pending_calls",
+    "question_digest",
     "record_of",
     "secret",
     "session_values",

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any, Literal, cast
 
 from langchain.agents.middleware.human_in_the_loop import ActionRequest, HITLRequest, ReviewConfig
 
 from bailiwick.gate import Ask, Call
 
-__all__ = ["Answer", "approval_request", "read_answer", "unknown_outcome_request", "unsettled_request"]
+__all__ = [
+    "Answer",
+    "approval_request",
+    "meant_for_another",
+    "question_digest",
+    "read_answer",
+    "unknown_outcome_request",
+    "unsettled_request",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +58,18 @@ def unsettled_request(call: Call, begun: str) -> HITLRequest:
         "or may not have happened. Look first. Approve to run this one, reject to leave it."
     )
     return _request(call, dict(call.args), text)
+
+
+def question_digest(question: object) -> str:
+    """What tells a question from others, those of the same call included: 8 hex digits."""
+    return sha256(json.dumps(question, sort_keys=True, default=str).encode()).hexdigest()[:8]
+
+
+def meant_for_another(resumed: object, question: HITLRequest) -> bool:
+    """Whether an answer says that it is one to another question; one that says nothing may be for any."""
+    decisions = _list(_mapping(resumed).get("decisions"))
+    meant = _mapping(decisions[0] if len(decisions) == 1 else None).get("question")
+    return meant is not None and meant != question_digest(question)
 
 
 def read_answer(resumed: object, by: Sequence[str]) -> Answer:

@@ -11,7 +11,7 @@ import pytest
 
 from bailiwick import Turn
 from bailiwick.errors import InputRefused, ThreadBusy
-from bailiwick.ledger import CallLedger
+from bailiwick.ledger import CallLedger, Questions
 from bailiwick.sandbox import Result
 
 LEAD = {"user_id": "mara", "roles": ["lead"]}
@@ -25,17 +25,22 @@ class PowerCut(BaseException):
 
 
 @pytest.fixture
-def cut_power(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """``cut_power("finish")``: the next time that the ledger's method of that name is reached, the power is gone."""
+def cut_power(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """``cut_power("finish")``: the next time that the ledger's method of that name is reached, the power is gone.
 
-    def cut(name: str) -> None:
-        real = getattr(CallLedger, name)
+    ``of=Questions, after=True``: of another part, and once the method has done its work.
+    """
 
-        async def cut_once(self: CallLedger, *args: Any, **kwargs: Any) -> Any:
-            monkeypatch.setattr(CallLedger, name, real)
+    def cut(name: str, *, of: type = CallLedger, after: bool = False) -> None:
+        real = getattr(of, name)
+
+        async def cut_once(self: Any, *args: Any, **kwargs: Any) -> Any:
+            monkeypatch.setattr(of, name, real)
+            if after:
+                await real(self, *args, **kwargs)
             raise PowerCut
 
-        monkeypatch.setattr(CallLedger, name, cut_once)
+        monkeypatch.setattr(of, name, cut_once)
 
     return cut
 
@@ -79,6 +84,27 @@ async def test_two_processes_that_resume_at_once_pay_once(open_agent: Any, bank:
         assert done.text == "70 paid to Bob"
         (late,) = (each for each in both if isinstance(each, InputRefused))
         assert "waits in the thread" in str(late)
+
+
+async def test_a_late_approval_does_not_count_for_the_next_question_of_the_same_call(
+    open_agent: Any, bank: Any, cut_power: Any
+) -> None:
+    async with open_agent() as clerk:
+        (first,) = (await clerk.ask("Pay Bob 70", thread="t")).questions
+        cut_power("finish")
+        with pytest.raises(PowerCut):
+            await clerk.resume({first.id: YES}, thread="t")
+    cut_power("put", of=Questions, after=True)
+    async with open_agent() as clerk:
+        with pytest.raises(PowerCut):
+            await clerk.recover(thread="t")
+        turn = await clerk.recover(thread="t")
+        assert turn is not None
+        assert "never came back" in turn.questions[0].reason
+        with pytest.raises(InputRefused, match="waits in the thread"):
+            await clerk.resume({first.id: YES}, thread="t")
+        assert (await clerk.resume({turn.questions[0].id: NO}, thread="t")).outcome == "answered"
+    assert bank.made == [("Bob", 70)]
 
 
 async def test_two_questions_at_once_are_answered_one_after_the_other(open_agent: Any, bank: Any) -> None:
