@@ -24,7 +24,8 @@
     │   ├── ModelNotConfigured  the model's name, package or key is missing
     │   ├── ModelUnavailable    the model did not answer, retries included
     │   ├── ModelRequestForbidden  a test was about to reach a real model
-    │   └── PromptTooLarge      the prompt is larger than the model takes
+    │   ├── PromptTooLarge      the prompt is larger than the model takes
+    │   └── CassetteMiss        a recorded model was asked for what was not recorded
     └── TracingError            Phoenix cannot be started or read back
 
 A tool that fails is not an error of this tree: its failure is a value (``sandbox.Result``), a message the model
@@ -38,6 +39,7 @@ from pathlib import Path
 __all__ = [
     "AttestationFailed",
     "BailiwickError",
+    "CassetteMiss",
     "ConfigError",
     "DeadlineExceeded",
     "DocumentError",
@@ -188,6 +190,10 @@ class ModelUnavailable(ModelError):
 
 class PromptTooLarge(ModelError):
     """Raised before sending, when a prompt is larger than the model's window."""
+
+
+class CassetteMiss(ModelError, AssertionError):
+    """Raised when a recorded model is asked for something that was not recorded; to pytest a failed assertion."""
 
 
 class TracingError(BailiwickError):

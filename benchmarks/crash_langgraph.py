@@ -46,8 +46,8 @@ async def _to_the_end(graph: Any, config: Any, conversation: str, points: Points
 
     for _ in range(10):
         state = await graph.aget_state(config)
-        # ``tasks`` and not ``next``, which leaves out what has run and is not yet written down as a step: who goes by it
-        # takes a conversation for finished whose model has only just asked for its calls.
+        # Not ``next``, which leaves out what has run and is not yet written down as a step: who goes by it takes a
+        # conversation for finished whose model has only just asked for its calls.
         if not state.values.get("messages") and not state.tasks:
             await graph.ainvoke(human(question(conversation)), config, durability="sync")
         elif state.interrupts:

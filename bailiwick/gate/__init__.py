@@ -2,6 +2,7 @@
 
 from bailiwick.gate.decide import decide
 from bailiwick.gate.inline_tests import check_tests
+from bailiwick.gate.matching_texts import matching_texts
 from bailiwick.gate.origins import NOWHERE, Origins, Source, leaves, result_sources
 from bailiwick.gate.verdict import Allow, Ask, Call, Context, Deny, PastCall, Verdict
 from bailiwick.gate.vouching import vouched_for
@@ -20,6 +21,7 @@ __all__ = [
     "check_tests",
     "decide",
     "leaves",
+    "matching_texts",
     "result_sources",
     "vouched_for",
 ]

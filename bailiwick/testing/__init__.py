@@ -2,6 +2,19 @@
 
 from bailiwick.models import FunctionModel, ScriptedModel
 from bailiwick.sandbox import ScriptedSandbox
+from bailiwick.testing.all_tools_model import AllToolsModel
+from bailiwick.testing.cassette import Cassette
+from bailiwick.testing.cassette_model import CassetteModel
+from bailiwick.testing.example_value import example_value
 from bailiwick.testing.forbid_requests import forbid_model_requests
 
-__all__ = ["FunctionModel", "ScriptedModel", "ScriptedSandbox", "forbid_model_requests"]
+__all__ = [
+    "AllToolsModel",
+    "Cassette",
+    "CassetteModel",
+    "FunctionModel",
+    "ScriptedModel",
+    "ScriptedSandbox",
+    "example_value",
+    "forbid_model_requests",
+]

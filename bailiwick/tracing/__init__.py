@@ -9,6 +9,7 @@ from bailiwick.tracing.error_watch import ErrorWatch, Sighting
 from bailiwick.tracing.inside_spans import add_inside_spans
 from bailiwick.tracing.links import project_link, span_link, trace_link
 from bailiwick.tracing.phoenix_server import PhoenixServer, phoenix_endpoint
+from bailiwick.tracing.redaction import redacted_text
 from bailiwick.tracing.spans import Kind, Span, current_traceparent, span
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "diagnose_phoenix",
     "phoenix_endpoint",
     "project_link",
+    "redacted_text",
     "span",
     "span_link",
     "trace_link",
