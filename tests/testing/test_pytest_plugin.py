@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
@@ -24,21 +25,21 @@ class Suite:
         (self.folder / name).write_text(text)
 
     def run(self, *options: str, **env: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options]
-        return subprocess.run(
-            command,
-            cwd=self.folder,
-            env={**os.environ, **env},
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        # Other packages here bring plugins of their own, which take a long time to load.
+        plugins = ("-p", "bailiwick.pytest_plugin", "-p", "pytest_asyncio.plugin", "-p", "no:cacheprovider")
+        command = [sys.executable, "-m", "pytest", "-q", *plugins, *options]
+        given = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **env}
+        return subprocess.run(command, cwd=self.folder, env=given, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture
 def suite(tmp_path: Path) -> Suite:
     return Suite(tmp_path)
+
+
+def test_pytest_finds_it_by_itself() -> None:
+    (found,) = entry_points(group="pytest11", name="bailiwick")
+    assert found.value == "bailiwick.pytest_plugin"
 
 
 def test_a_suite_that_uses_none_of_it_is_left_alone(suite: Suite) -> None:

@@ -69,6 +69,7 @@ async def test_a_graph_streams_it_token_by_token_and_a_function_model_only_when_
     assert await heard(FunctionModel(function=speak, disable_streaming=False)) == ["one ", "two"]
 
 
+@pytest.mark.filterwarnings("ignore:The v3 streaming protocol")
 async def test_the_events_of_the_third_version_tell_its_words_too() -> None:
     agent: Any = create_agent(ScriptedModel("one two"), [add])
     stream = await agent.astream_events({"messages": [HumanMessage("Hello")]}, version="v3")
