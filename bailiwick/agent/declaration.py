@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from bailiwick.models import ModelLimits
 
@@ -17,7 +18,8 @@ class Agent:
     ``agents/{offline}.py``, else no answer at all.
     """
 
-    instructions: str
+    instructions: str | Path
+    """What the model is told to be: a text, or a file of the project such as ``Path("prompts/support.md")``."""
     graph: str
     """The file under graphs/ whose ``build(nodes)`` gives the state machine."""
     tools: tuple[str, ...] = ()
@@ -39,3 +41,10 @@ class Agent:
     """Seconds a turn may take, waiting for people not counted."""
     max_question: int = 20_000
     """Characters of a question."""
+    origin: str = ""
+    """The file that the instructions were read from, from the project's root. Empty: the agent's own."""
+
+    @property
+    def text(self) -> str:
+        """The instructions of an agent that a project has loaded; a file's were then read."""
+        return self.instructions if isinstance(self.instructions, str) else ""

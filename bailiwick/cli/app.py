@@ -15,6 +15,7 @@ from bailiwick.cli.doctor import doctor
 from bailiwick.cli.graph import graph
 from bailiwick.cli.ingest import ingest
 from bailiwick.cli.policy import policy
+from bailiwick.cli.prompts import prompts
 from bailiwick.cli.sandbox import sandbox
 from bailiwick.cli.up import up
 
@@ -30,6 +31,7 @@ for command in (up, ask, chat, ingest, graph, doctor):
     app.command()(command)
 app.add_typer(policy, name="policy")
 app.add_typer(sandbox, name="sandbox")
+app.add_typer(prompts, name="prompts")
 
 
 @app.command()

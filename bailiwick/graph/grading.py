@@ -18,6 +18,7 @@ from bailiwick.graph.prompt import last_question, passage_block
 from bailiwick.graph.requests import aside, question_key, requests_made
 from bailiwick.graph.state import Answer, Given, Searches
 from bailiwick.graph.transcript import transcript
+from bailiwick.prompts import unnumbered
 from bailiwick.tracing import span
 
 __all__ = ["Grading"]
@@ -33,6 +34,8 @@ _LONGEST = 300
 """Characters of a query."""
 _NONE = re.compile(r"\bNONE\b")
 _LIST = re.compile(r"\[\s*(\d{1,2}(?:\s*,\s*\d{1,2})+)\s*\]")
+_GRADING = unnumbered("bailiwick/grade", _GRADE)
+_REWRITING = unnumbered("bailiwick/rewrite", _REWRITE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +65,9 @@ class Grading:
         shown = "\n\n".join(passage_block(n, passage) for n, passage in enumerate(passages, start=1))
         with span("grade", "CHAIN") as opened:
             said = await self.nodes.ask(
-                [SystemMessage(f"{_GRADE}\n\n{shown}"), HumanMessage(transcript(state["messages"]))], aloud=False
+                [SystemMessage(f"{_GRADE}\n\n{shown}"), HumanMessage(transcript(state["messages"]))],
+                aloud=False,
+                of=_GRADING,
             )
             kept = [] if _NONE.search(said.text) else cited_passages(_LIST.sub(_apart, said.text), passages)
             opened.set({"bailiwick.graded": len(passages), "bailiwick.relevant": len(kept)})
@@ -84,7 +89,9 @@ class Grading:
         known = "\n".join(f"Searched for already: {query}" for query in tried)
         with span("rewrite", "CHAIN") as opened:
             said = await self.nodes.ask(
-                [SystemMessage(f"{_REWRITE}\n\n{known}"), HumanMessage(transcript(state["messages"]))], aloud=False
+                [SystemMessage(f"{_REWRITE}\n\n{known}"), HumanMessage(transcript(state["messages"]))],
+                aloud=False,
+                of=_REWRITING,
             )
             lines = [line.strip().strip("\"'`") for line in said.text.splitlines()]
             query = next(filter(None, lines), tried[0])[:_LONGEST]

@@ -23,6 +23,7 @@ from bailiwick.graph.requests import requests_made
 from bailiwick.graph.state import Answer, Given
 from bailiwick.graph.unheard import unheard
 from bailiwick.models import ModelAnswer, ModelGuards, ModelLimits, Models, Tried, model_name, request_answer
+from bailiwick.prompts import PromptInForce, PromptVersion, unnumbered
 from bailiwick.resilience import require, seconds_left
 from bailiwick.retrieval import Knowledge
 from bailiwick.toolbox import AgentTools, Offer, Session, pending_calls, session_values, tell, tool_node
@@ -56,6 +57,8 @@ class Nodes:
     """Schemas of what the graph itself answers, such as a hand-over; no tool of the toolbox. Empty: nothing."""
     specialists: Mapping[str, Nodes] = field(default_factory=dict[str, "Nodes"])
     """The nodes of the agents that this one may hand work to, by name. Empty: none."""
+    prompt: PromptInForce | None = None
+    """What ``instructions`` became, where they are kept and may be rolled back; None: they are what they are."""
     fallbacks: tuple[BaseChatModel, ...] = ()
     """Asked in order when ``model`` gives no answer. Empty: nobody else is."""
     limits: ModelLimits = field(default_factory=ModelLimits)
@@ -96,12 +99,13 @@ class Nodes:
         given_up = await self._given_up(state["messages"])
         seen = [*seen, *given_up]
         passages, window = state.get("passages", []), window_of(self.model)
-        prompt = build_prompt(self.instructions, passages, seen, speaker=speaker, window=window)
+        version = unnumbered(self.agent, self.instructions) if self.prompt is None else await self.prompt.look()
+        prompt = build_prompt(version.text, passages, seen, speaker=speaker, window=window)
         steps = requests_made(state) + 1
         # The last request of a turn offers no tools, so that it can only be answered in words.
         schemas = [*self.tools.schemas(state), *self.own_tools] if steps < self.max_steps else []
         with span("think", "CHAIN") as thinking:
-            message = await self.ask(prompt, schemas, aloud=aloud)
+            message = await self.ask(prompt, schemas, aloud=aloud, of=version)
             told = None if message.tool_calls else self._answer(message, state, steps)
             if told is not None:
                 thinking.set({"bailiwick.citations": len(told["citations"])})
@@ -111,10 +115,16 @@ class Nodes:
         return update
 
     async def ask(
-        self, prompt: Sequence[BaseMessage], tools: Sequence[dict[str, Any]] = (), *, aloud: bool = True
+        self,
+        prompt: Sequence[BaseMessage],
+        tools: Sequence[dict[str, Any]] = (),
+        *,
+        aloud: bool = True,
+        of: PromptVersion | None = None,
     ) -> AIMessage:
         """One request to the model under its span, for every node that makes one. Empty ``tools``: it can only speak.
 
+        ``of`` is the version of the prompt, for the span; None: the first message is all that is known of it.
         Not ``aloud``: its words are not for the customer and are left out of the stream. Raises ModelError,
         DeadlineExceeded.
         """
@@ -124,6 +134,8 @@ class Nodes:
             nullcontext() if aloud else unheard(),
             span(f"chat {name}", "LLM", words.model_request(name, _plain(prompt))) as opened,
         ):
+            of = of or unnumbered(self.agent, prompt[0].text if prompt else "")
+            opened.set(words.prompt_version(of.name, of.number, of.digest, of.label))
             tried: list[Tried] = []
             try:
                 answer = await request_answer(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, cast
 
 from langchain_core.language_models import BaseChatModel
@@ -59,7 +60,32 @@ def load_agent(layout: Layout, name: str) -> Agent:
     declared = getattr(load_file(file), "agent", None)
     if not isinstance(declared, Agent):
         raise ConfigError("it declares no agent", file=file, key="agent", fix="write agent = Agent(...)")
-    return declared
+    return _with_instructions(layout, file, declared)
+
+
+def _with_instructions(layout: Layout, file: Path, declared: Agent) -> Agent:
+    """The same, its instructions read where they are a file of the project."""
+    if isinstance(declared.instructions, str):
+        return declared
+    place = layout.root / declared.instructions
+    try:
+        if not place.resolve().is_relative_to(layout.root.resolve()):
+            raise ConfigError(
+                f"{declared.instructions} lies outside of the project",
+                file=file,
+                key="instructions",
+                fix="keep the prompt in the project, as in Path('prompts/support.md')",
+            )
+        text = place.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        said = getattr(error, "strerror", None) or "it is no UTF-8 text"
+        raise ConfigError(
+            f"the prompt {declared.instructions} cannot be read: {said}",
+            file=file,
+            key="instructions",
+            fix=f"write {declared.instructions}, from the project's root",
+        ) from None
+    return replace(declared, instructions=text, origin=declared.instructions.as_posix())
 
 
 def load_graph(layout: Layout, agent: str, name: str) -> BuildGraph:
@@ -103,7 +129,7 @@ def check_specialists(layout: Layout, agent: str, declared: Agent) -> None:
 
 def purpose_of(declared: Agent) -> str:
     """What an agent is for, in a line."""
-    return declared.purpose or next(iter(declared.instructions.strip().splitlines()), "")
+    return declared.purpose or next(iter(declared.text.strip().splitlines()), "")
 
 
 def choose_model(layout: Layout, agent: str, declared: Agent) -> ChosenModel:

@@ -38,7 +38,7 @@ def _nodes(name: str, declared: Agent, toolbox: Toolbox) -> Nodes:
     return Nodes(
         agent=name,
         model=FunctionModel(function=lambda messages, tools: AIMessage("")),
-        instructions=declared.instructions,
+        instructions=declared.text,
         tools=AgentTools(toolbox=toolbox, agent=name, offered=frozenset(declared.tools)),
         max_steps=declared.max_steps,
         purpose=purpose_of(declared),

@@ -29,6 +29,7 @@ from bailiwick.project.declarations import (
     purpose_of,
 )
 from bailiwick.project.layout import Layout
+from bailiwick.prompts import PromptInForce, PromptStore
 from bailiwick.retrieval import Knowledge
 from bailiwick.sandbox import Sandbox
 from bailiwick.toolbox import AgentTools, Toolbox
@@ -51,6 +52,8 @@ class Project:
     checkpointer: BaseCheckpointSaver[Any]
     tracing: Tracing
     watch: ErrorWatch
+    prompts: PromptStore
+    """Every version of the agents' instructions, in the database."""
     guards: ModelGuards = field(default_factory=ModelGuards)
     """What the requests of all agents to one model share."""
 
@@ -101,6 +104,7 @@ class Project:
                 checkpointer=saver,
                 tracing=tracing,
                 watch=watch,
+                prompts=await asyncio.to_thread(PromptStore, kept),
             )
 
     @property
@@ -161,18 +165,21 @@ class Project:
         return graph.compile(checkpointer=checkpointer, name=name)  # pyright: ignore[reportUnknownMemberType]  **kwargs
 
     def _nodes(self, name: str, declared: Agent, chosen: ChosenModel) -> Nodes:
+        version = self.prompts.declare(name, declared.text, origin=declared.origin or f"agents/{name}.py")
+        prompt = PromptInForce(self.prompts, version)
         return Nodes(
             agent=name,
             model=chosen.model,
             fallbacks=chosen.fallbacks,
             limits=declared.limits,
             guards=self.guards,
-            instructions=declared.instructions,
+            instructions=declared.text,
+            prompt=prompt,
             tools=AgentTools(
                 toolbox=self.toolbox,
                 agent=name,
                 offered=frozenset(declared.tools),
-                instructions=declared.instructions,
+                prompt=prompt,
             ),
             knowledge=self.knowledge if declared.knowledge else None,
             max_steps=declared.max_steps,

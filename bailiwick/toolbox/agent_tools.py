@@ -9,6 +9,7 @@ from typing import Any
 from langchain_core.messages import ToolMessage
 
 from bailiwick.gate import Call
+from bailiwick.prompts import PromptInForce
 from bailiwick.toolbox.registered import CallSite
 from bailiwick.toolbox.toolbox import Toolbox
 
@@ -25,10 +26,17 @@ class AgentTools:
     toolbox: Toolbox
     agent: str
     offered: frozenset[str] | None
-    instructions: str = ""
-    """What the operator told the model. Empty: not known."""
+    told: str = ""
+    """What the operator told the model. Empty: not known, or what ``prompt`` says."""
+    prompt: PromptInForce | None = None
+    """Where that may change while the agent runs; None: it is always ``told``."""
     offer: Offer | None = None
     """What of it a state offers; None: all of it, in every state."""
+
+    @property
+    def instructions(self) -> str:
+        """What the operator told the model, as it stands now."""
+        return self.told if self.prompt is None else self.prompt.version.text
 
     def offered_in(self, state: object) -> frozenset[str] | None:
         """The tools of ``state``, never more than the agent's own."""

@@ -150,6 +150,16 @@ def model_request(name: str, messages: Sequence[Mapping[str, Any]]) -> dict[str,
     return attributes
 
 
+def prompt_version(name: str, number: int, digest: str, label: str) -> dict[str, Any]:
+    """Which version of which prompt was sent. ``number`` 0: it is not kept, and known by its ``digest`` alone."""
+    return {
+        SpanAttributes.LLM_PROMPT_TEMPLATE_VERSION: label,
+        "bailiwick.prompt.name": name,
+        "bailiwick.prompt.version": number or None,
+        "bailiwick.prompt.digest": digest,
+    }
+
+
 def model_tried(tried: Sequence[str], *, answered: str) -> dict[str, Any]:
     """What was tried, in words, unless it was one attempt that did; and which model ``answered``, empty for none."""
     if len(tried) == 1 and answered:

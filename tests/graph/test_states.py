@@ -150,7 +150,7 @@ async def test_passages_and_instructions_are_origins_of_their_own(toolbox: Toolb
         for number in ("555-0100", "555-0200", "555-0300")
     ]
     bound = nodes(toolbox, Script(*asked, AIMessage("done")))
-    bound = replace(bound, tools=replace(bound.tools, instructions="The director is at 555-0200."))
+    bound = replace(bound, tools=replace(bound.tools, told="The director is at 555-0200."))
     passage = {"id": "p", "citation": "numbers.md", "text": "Reception is at 555-0100."}
     state = await loop(bound).ainvoke({"messages": [HumanMessage("ring them")], "passages": [passage]})
     found = [record_of(each) for each in state["messages"] if isinstance(each, ToolMessage)]
