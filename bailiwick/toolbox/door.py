@@ -22,7 +22,8 @@ __all__ = ["CallDoor", "through_door", "wrap_async", "wrap_sync"]
 
 Runtime = ToolRuntime[Any, Any]
 _CHECKPOINTER = "__pregel_checkpointer"
-"""Where LangGraph puts the checkpointer of a run; it has no public name."""
+_DURABILITY = "__pregel_durability"
+"""Where LangGraph puts the checkpointer of a run, and how it writes; neither has a public name."""
 
 
 class CallDoor(Protocol):
@@ -68,6 +69,7 @@ async def through_door(door: CallDoor, tool: str, args: Mapping[str, Any], runti
         # A graph without a checkpointer cannot wait for a person: its questions would be lost with the run.
         ask=interrupt if kept else None,
         resumable=kept,
+        at_the_end=kept and configurable.get(_DURABILITY) == "exit",
     )
     call = Call(id=runtime.tool_call_id or str(uuid4()), tool=tool, agent=door.agent, args=args)
     message = await door.call(call, site)

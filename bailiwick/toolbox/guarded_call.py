@@ -39,6 +39,12 @@ _NO_POLICY = Deny(
     advice="This tool may not be used now. Do not call it again.",
     customer="This cannot be done here now.",
 )
+_AT_THE_END = Deny(
+    reason='the graph runs with durability="exit": a crash would forget this write, and it would be made again',
+    key="effect",
+    advice="Tools that change something may not be used in this conversation. Do not call it again.",
+    customer="This cannot be done here now.",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +82,8 @@ class GuardedCall:
         if current.tool is None:
             return denied(decided(record, _NO_POLICY), _NO_POLICY)
         tool, record = current.tool, replace(record, stale_policy=current.problem)
+        if site.at_the_end and tool.policy.policy.effect == "write":
+            return denied(decided(record, _AT_THE_END), _AT_THE_END)
         offered = site.offered is None or call.tool in site.offered
         # What is not offered is for the gate to deny; its schema is nobody's business here.
         if offered and (problem := schema_problem(tool.definition.parameters, call.args)):

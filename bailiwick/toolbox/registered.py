@@ -50,3 +50,5 @@ class CallSite:
     """None where no person can be asked: a question is then a denial."""
     resumable: bool = False
     """Whether ``thread`` is kept, so that the ledger knows it and ``ask`` waits for a resume."""
+    at_the_end: bool = False
+    """Whether it is written down only when the run ends (``durability="exit"``), so that a crash forgets its calls."""

@@ -232,6 +232,19 @@ async def test_what_is_not_clearly_a_yes_of_somebody_entitled_is_a_no(
     assert shop.ran == []
 
 
+async def test_a_write_is_refused_where_a_crash_would_forget_it(
+    open_toolbox: Any, shop: Any, asks: Any, build_any: Build
+) -> None:
+    model = ScriptedModel(asks(("refund", {"order": "O-1", "amount": 8}), ("lookup", {"order": "O-1"})), "done")
+    graph = build_any(open_toolbox(), model, checkpointer=InMemorySaver())
+    state = await graph.ainvoke(start(), CONFIG, durability="exit")
+    assert sorted(outcomes(state))[1] == ("refund", "deny", "denied")
+    assert [ran[0] for ran in shop.ran] == ["lookup"]
+    record = record_of(next(each for each in replies(state) if each.name == "refund"))
+    assert record is not None
+    assert 'durability="exit"' in record.error
+
+
 @pytest.mark.parametrize("config", [{}, CONFIG], ids=["no thread", "a thread that is not kept"])
 async def test_where_nobody_can_be_asked_the_answer_is_no(
     open_toolbox: Any, shop: Any, asks: Any, build: Build, config: Any
