@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bailiwick import Toolbox
+from bailiwick import Agent, Toolbox
 from bailiwick.gate import check_tests
 from bailiwick.policy import load_policy
 
@@ -62,3 +62,22 @@ def test_every_command_in_the_readme_is_there() -> None:
     shown = re.findall(r"^\| `bailiwick (\w+)", (ROOT / "README.md").read_text(), re.M)
     assert set(shown) <= there
     assert {group.name for group in app.registered_groups} <= set(shown)
+
+
+def test_the_examples_of_testing_without_a_model_run() -> None:
+    for shown in blocks("docs/testing.md", "python"):
+        exec(compile(shown, "docs/testing.md", "exec"), {"__name__": "shown"})
+
+
+@pytest.mark.parametrize("page", ["docs/models.md", "docs/prompts.md"])
+def test_the_agents_in_the_docs_are_agents(page: str) -> None:
+    for shown in blocks(page, "python"):
+        given: dict[str, Any] = {}
+        exec(compile(shown, page, "exec"), given)
+        assert isinstance(given["agent"], Agent)
+
+
+def test_every_ready_graph_is_in_the_docs() -> None:
+    text = (ROOT / "docs/graphs.md").read_text()
+    ready = {file.name for file in (ROOT / "graphs").glob("*.py")} - {"support.py"}
+    assert ready == set(re.findall(r"`(\w+\.py)`", text))
