@@ -7,7 +7,8 @@ point drawn beforehand (before or after a write of ledger or checkpoint, the eff
 a random moment; then others take it up, which may be killed too, or be two at once, until one comes to its end. A
 witness outside of them and of their database counts the payments.
 
-``effects``: payments made. ``doubled``: made more than once. ``lost``: wanted and not made, or made and unknown to the
+``effects``: payments made. ``doubled``: made more than once; ``doubled_in_races`` of them where two processes took the
+conversation up at once. ``lost``: wanted and not made, or made and unknown to the
 conversation. ``unknown_surfaced``: calls of which a person was asked what became of them. ``unreadable``:
 conversations that cannot be gone on with. ``--baseline langgraph`` does the same with LangGraph alone.
 """
@@ -51,7 +52,8 @@ class Tally:
 
     kills: int = 0
     conversations: int = 0
-    races: int = 0
+    raced: set[str] = field(default_factory=set[str])
+    """Conversations that two processes took up at once."""
     lost: list[str] = field(default_factory=list[str])
     unreadable: list[str] = field(default_factory=list[str])
     by_point: Counter[str] = field(default_factory=Counter[str])
@@ -145,7 +147,7 @@ class Harness:
             for worker in both:
                 self._finished(worker)  # what it says is not judged: the other may still be at it
             with self.tally.lock:
-                self.tally.races += 1
+                self.tally.raced.add(name)
         done = self._finished(self.start(root, name))
         self._judge(name, done)
 
@@ -205,7 +207,8 @@ class Harness:
             "unknown_surfaced": len(self.witness.unknown),
             "unreadable": len(tally.unreadable),
             "conversations": tally.conversations,
-            "races": tally.races,
+            "races": len(tally.raced),
+            "doubled_in_races": sum(to.partition("-")[2] in tally.raced for to in doubled),
             "wanted": tally.conversations * len(PAYMENTS),
             "by_point": dict(sorted(tally.by_point.items())),
             "what_went_wrong": sorted([f"{to}: doubled" for to in doubled] + tally.lost + tally.unreadable)[:40],
