@@ -18,7 +18,7 @@ __all__ = ["doctor"]
 
 
 def doctor(project: ProjectFolder = None, as_json: AsJson = False) -> None:
-    """Say what is here: engine, bubblewrap, runtimes, Phoenix, model and project; exit 1 when no tool could run."""
+    """Say what is here: engine, bubblewrap, Phoenix, model, project, database; exit 1 when no tool could run."""
     with told_errors():
         from bailiwick.sandbox import diagnose
         from bailiwick.tracing import diagnose_phoenix
@@ -88,5 +88,24 @@ def _project(folder: Path | None) -> list[Finding]:
             name="project",
             ok=True,
             detail=f"{layout.root}: agents {', '.join(agents) or 'none'}; {len(policies)} policies, their tests pass",
-        )
+        ),
+        _database(layout.state),
     ]
+
+
+def _database(file: Path) -> Finding:
+    """Where conversations and calls are kept. A file is not made by looking."""
+    from bailiwick.database import database_setting, open_database
+    from bailiwick.errors import ConfigError
+
+    if (setting := database_setting()) is None:
+        made = "" if file.exists() else ", made when it is first needed"
+        return Finding(name="database", ok=True, detail=f"SQLite in {file}{made}")
+    try:
+        database = open_database(setting)
+    except ConfigError as error:
+        return Finding(name="database", ok=False, detail=error.problem, fix=error.fix or "")
+    try:
+        return Finding(name="database", ok=True, detail=f"{database.kind}: {database.where}")
+    finally:
+        database.close()
