@@ -103,7 +103,7 @@ class Harness:
     def close(self) -> None:
         self._zygote.communicate()
 
-    def start(self, root: Path, conversation: str, point: str = "", nth: int = 0) -> Worker:
+    def start(self, root: Path, conversation: str, point: str = "", nth: int = 0, *, asks: bool = True) -> Worker:
         assert self._zygote.stdin is not None
         assert self._zygote.stdout is not None
         with self._lock:
@@ -119,6 +119,7 @@ class Harness:
                 "worker": number,
                 "point": point,
                 "nth": nth,
+                "asks": asks,
             }
             self._zygote.stdin.write(json.dumps(job) + "\n")
             self._zygote.stdin.flush()
@@ -143,7 +144,7 @@ class Harness:
             self._killed(draw, root, name)
         done: dict[str, Any] = {}
         if draw.random() < RACES:
-            both = [self.start(root, name) for _ in range(2)]
+            both = [self.start(root, name, asks=asks) for asks in (True, False)]
             for worker in both:
                 self._finished(worker)  # what it says is not judged: the other may still be at it
             with self.tally.lock:

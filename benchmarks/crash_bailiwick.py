@@ -81,6 +81,8 @@ async def _to_the_end(clerk: LiveAgent, thread: str, bank: Bank, points: Points)
     """Empty: it was brought to its end and can be gone on with. Else: why not."""
     turn: Turn | None = None
     for _ in range(10):
+        if not points.asks and not await _anything_asked(clerk, thread):
+            return ""
         try:
             turn = await _next(clerk, thread, turn, bank, points)
         except (InputRefused, ThreadBusy):
@@ -113,7 +115,11 @@ async def _next(clerk: LiveAgent, thread: str, turn: Turn | None, bank: Bank, po
         return turn
     if turn := await clerk.recover(thread=thread):
         return turn
-    config: Any = {"configurable": {"thread_id": thread}}
-    if (await clerk.graph.aget_state(config)).values.get("messages"):
+    if await _anything_asked(clerk, thread):
         return Turn(agent=clerk.name, thread=thread, outcome="answered")
     return await clerk.ask(question(thread), thread=thread)
+
+
+async def _anything_asked(clerk: LiveAgent, thread: str) -> bool:
+    state = await clerk.graph.aget_state({"configurable": {"thread_id": thread}})
+    return bool(state.values.get("messages") or state.tasks)

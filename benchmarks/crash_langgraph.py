@@ -49,6 +49,8 @@ async def _to_the_end(graph: Any, config: Any, conversation: str, points: Points
         # Not ``next``, which leaves out what has run and is not yet written down as a step: who goes by it takes a
         # conversation for finished whose model has only just asked for its calls.
         if not state.values.get("messages") and not state.tasks:
+            if not points.asks:
+                return ""
             await graph.ainvoke(human(question(conversation)), config, durability="sync")
         elif state.interrupts:
             points.passed("before the approval")

@@ -28,13 +28,15 @@ def draw_point(draw: random.Random, system: str) -> tuple[str, int]:
 class Points:
     """``target``: where to stop, at the ``nth`` time; empty: nowhere. ``tell`` is called when it is reached.
 
-    ``begun`` is called once all is open and the conversation goes on.
+    ``begun`` is called once all is open and the conversation goes on. Not ``asks``: it only takes up what was asked; of
+    two at once one asks, since what is asked twice is wanted twice.
     """
 
     target: str
     nth: int
     tell: Callable[[], None]
     begun: Callable[[], None]
+    asks: bool = True
 
     def passed(self, where: str) -> None:
         if where != self.target:

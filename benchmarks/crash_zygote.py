@@ -32,6 +32,7 @@ def _work(job: dict[str, Any]) -> None:
         nth=job["nth"],
         tell=lambda: tell(at=job["point"]),
         begun=lambda: tell(started=True),
+        asks=job["asks"],
     )
     bank = Bank(witness=job["witness"], points=points)
     try:

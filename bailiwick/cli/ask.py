@@ -15,8 +15,11 @@ import typer
 from bailiwick.cli.options import AgentName, AsJson, ProjectFolder, Roles, SandboxKind, Thread, User, told_errors
 
 if TYPE_CHECKING:
-    from bailiwick.agent import Turn
+    from collections.abc import AsyncGenerator
+
+    from bailiwick.agent import Event, LiveAgent, Turn
     from bailiwick.project import Project
+    from bailiwick.toolbox import Session
 
 __all__ = ["ask"]
 
@@ -30,6 +33,8 @@ def ask(
     attach: Annotated[list[Path] | None, typer.Option(help="A file to send along (.pdf or .txt).")] = None,
     approve: Annotated[list[str] | None, typer.Option(help="Approve the waiting question of this id.")] = None,
     reject: Annotated[list[str] | None, typer.Option(help="Reject the waiting question of this id.")] = None,
+    message: Annotated[str, typer.Option(help="What the model is told with a rejection, such as what you found.")] = "",
+    recover: Annotated[bool, typer.Option("--recover", help="Finish the turn that a crash left unfinished.")] = False,
     project: ProjectFolder = None,
     sandbox: SandboxKind = "auto",
     as_json: AsJson = False,
@@ -42,8 +47,8 @@ def ask(
     decisions: dict[str, dict[str, Any]] = {}
     by = {"user_id": getpass.getuser(), "roles": role or []}
     for kind, ids in (("approve", approve), ("reject", reject)):
-        decisions |= {each: {"type": kind, "by": by} for each in ids or ()}
-    if decisions and not thread:
+        decisions |= {each: {"type": kind, "by": by, "message": message} for each in ids or ()}
+    if (decisions or recover) and not thread:
         raise typer.BadParameter("an answer needs the conversation it belongs to", param_hint="--thread")
 
     with told_errors():
@@ -55,6 +60,7 @@ def ask(
                 agent,
                 text,
                 decisions,
+                recover=recover,
                 thread=thread or str(uuid4()),
                 user=user,
                 attach=attach or [],
@@ -72,6 +78,7 @@ async def _ask(
     text: str,
     decisions: dict[str, dict[str, Any]],
     *,
+    recover: bool,
     thread: str,
     user: str | None,
     attach: list[Path],
@@ -91,7 +98,9 @@ async def _ask(
     async with Project.open(root, sandbox=sandbox, on_progress=progress.print) as project:
         live = project.agent(agent)
         session = Session(user_id=user)
-        if decisions:
+        if recover:
+            events = _recovered(live, thread, session)
+        elif decisions:
             events = live.stream_resumed(decisions, thread=thread, session=session)
         else:
             events = live.stream(with_attachments(text, attach, project.layout), thread=thread, session=session)
@@ -118,6 +127,16 @@ async def _ask(
                     )
                 return turn.outcome == "failed"
     raise AssertionError("unreachable: every turn ends with Finished")
+
+
+async def _recovered(live: LiveAgent, thread: str, session: Session) -> AsyncGenerator[Event]:
+    from bailiwick.agent import Finished
+    from bailiwick.errors import InputRefused
+
+    turn = await live.recover(thread=thread, session=session)
+    if turn is None:
+        raise InputRefused(f"no turn of the thread {thread!r} was left unfinished", fix="ask it something")
+    yield Finished(turn=turn)
 
 
 def _document(turn: Turn, project: Project) -> dict[str, Any]:

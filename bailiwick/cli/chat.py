@@ -59,9 +59,14 @@ async def _chat(root: Path, agent: str, thread: str, *, user: str | None, roles:
 async def converse(
     console: Console, project: Project, live: LiveAgent, *, thread: str, session: Session, roles: list[str]
 ) -> None:
-    """Take questions until an empty line or the end of input. A turn that was left waiting is answered first."""
-    for question in await live.waiting(thread):
-        await _answer(console, project, live, [question], thread, session, roles)
+    """Take questions until an empty line or the end of input. A turn that was left unfinished is finished first."""
+    from bailiwick.cli.show import show_turn
+
+    turn = await live.recover(thread=thread, session=session)
+    if turn is not None and not turn.questions:
+        show_turn(console, turn, project.tracing.trace_link(turn.trace_id))
+    while turn is not None and turn.questions:
+        turn = await _answer(console, project, live, list(turn.questions), thread, session, roles)
     while (text := _read("you: ")).strip():
         from bailiwick.errors import InputRefused
 
@@ -90,9 +95,11 @@ async def _answer(
     answers: dict[str, dict[str, Any]] = {}
     for question in questions:
         show_question(console, question)
-        said = _read(f"  approve, as {by['user_id']} ({', '.join(roles) or 'no role'})? [y/N] ")
-        kind = "approve" if said.strip().lower() in ("y", "yes") else "reject"
-        answers[question.id] = {"type": kind, "by": by}
+        said = _read(f"  approve, as {by['user_id']} ({', '.join(roles) or 'no role'})? Or say why not. [y/N] ").strip()
+        if said.lower() in ("y", "yes"):
+            answers[question.id] = {"type": "approve", "by": by}
+        else:
+            answers[question.id] = {"type": "reject", "by": by, "message": "" if said.lower() in ("n", "no") else said}
     return await _follow(console, project, live, live.stream_resumed(answers, thread=thread, session=session))
 
 

@@ -55,6 +55,18 @@ def test_a_question_to_a_person_is_answered_in_a_later_call(project_root: Path) 
     assert done["calls"][-1]["approved_by"]
 
 
+def test_a_rejection_says_why_and_a_turn_that_waits_is_found_again(project_root: Path) -> None:
+    who = ("--user", "C-1003", "--thread", "t2")
+    waiting = ask(project_root, "One of ORD-000128 broke, refund 64.50 euro", *who)
+    (question,) = waiting["questions"]
+    (again,) = ask(project_root, *who, "--recover")["questions"]
+    assert again == question
+    done = ask(project_root, *who, "--reject", question["id"], "--message", "send a photo first")
+    assert (done["calls"][-1]["outcome"], done["calls"][-1]["error"]) == ("rejected", "send a photo first")
+    refused = bailiwick(project_root, "ask", "support", *who, "--recover", code=2)
+    assert "was left unfinished" in refused.stderr
+
+
 def test_what_a_person_sees(project_root: Path) -> None:
     done = bailiwick(project_root, "ask", "support", "Show me all the orders of C-1001", "--user", "C-1002")
     shown = done.stdout
