@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, SystemMessage, ToolMessage
+from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, SystemMessage, ToolCall, ToolMessage
 
 from bailiwick.graph.history_window import within
 
@@ -71,11 +71,10 @@ def _mended(messages: Sequence[AnyMessage]) -> list[BaseMessage]:
         mended.append(message)
         if isinstance(message, AIMessage):
             for call in message.tool_calls:
-                missing = ToolMessage(
-                    "This call was given up before it came back; nothing is known of it.",
-                    tool_call_id=call["id"] or "",
-                    name=call["name"],
-                    status="error",
-                )
-                mended.append(replies.get(call["id"] or "", missing))
+                mended.append(replies.get(call["id"] or "") or _missing(call))
     return mended
+
+
+def _missing(call: ToolCall) -> ToolMessage:
+    text = "This call was given up before it came back; nothing is known of it."
+    return ToolMessage(text, tool_call_id=call["id"] or "", name=call["name"], status="error")

@@ -65,6 +65,11 @@ class _Heard(BaseCallbackHandler):
         self.pieces = 0
         self.last = 0.0
 
+    @property
+    def ignore_chat_model(self) -> bool:
+        """How it starts is nothing to note; a handler that takes it is given the whole prompt as one text."""
+        return True
+
     def on_llm_new_token(self, *args: Any, **kwargs: Any) -> None:
         self.pieces += 1
         self.last = time.monotonic()

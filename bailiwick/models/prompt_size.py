@@ -42,8 +42,11 @@ def check_size(name: str, window: int, messages: Sequence[BaseMessage], tools: S
 
 def surely_within(messages: Sequence[BaseMessage], tokens: int, tools: Sequence[dict[str, Any]] = ()) -> bool:
     """By the letters alone, since every request asks this: nothing is counted where there is room to spare."""
-    letters = sum(
-        len(message.content) if isinstance(message.content, str) else len(repr(message.content)) for message in messages
-    )
-    calls = sum(len(repr(message.tool_calls)) for message in messages if isinstance(message, AIMessage))
-    return (letters + calls + sum(len(repr(tool)) for tool in tools)) / 3 + 20 * len(messages) < tokens
+    letters = sum(len(repr(tool)) for tool in tools)
+    for message in messages:
+        content = message.content
+        letters += 60 + (len(content) if isinstance(content, str) else len(repr(content)))
+        if isinstance(message, AIMessage):
+            for call in message.tool_calls:
+                letters += 120 + sum(len(name) + len(str(value)) for name, value in call["args"].items())
+    return letters / 3 < tokens
