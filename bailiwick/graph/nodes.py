@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, overload
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, ToolMessage
@@ -132,7 +132,7 @@ class Nodes:
         name = model_name(self.model)
         with (
             nullcontext() if aloud else unheard(),
-            span(f"chat {name}", "LLM", words.model_request(name, _plain(prompt))) as opened,
+            span(f"chat {name}", "LLM", words.model_request(name, _Plain(prompt))) as opened,
         ):
             of = of or unnumbered(self.agent, prompt[0].text if prompt else "")
             opened.set(words.prompt_version(of.name, of.number, of.digest, of.label))
@@ -144,7 +144,7 @@ class Nodes:
             finally:
                 opened.set(words.model_tried([each.in_words() for each in tried], answered=_answered(tried)))
             message = answer.message
-            opened.set(words.model_response(_plain([message])[0], _usage(message), attempts=answer.attempts))
+            opened.set(words.model_response(_plain(message), _usage(message), attempts=answer.attempts))
         return self._with_what_was_tried(answer)
 
     @property
@@ -230,18 +230,36 @@ def _answered(tried: Sequence[Tried]) -> str:
     return tried[-1].model if tried and not tried[-1].failure else ""
 
 
-def _plain(messages: Sequence[BaseMessage]) -> list[dict[str, Any]]:
-    """Messages as the tracing room takes them: role, content and tool calls as plain data."""
-    roles = {"human": "user", "ai": "assistant"}
-    return [
-        {
-            "role": roles.get(message.type, message.type),
-            # ``.text`` makes an object of its own each time, which a long history pays for in every request.
-            "content": message.content if isinstance(message.content, str) else message.text,
-            "tool_calls": [dict(call) for call in message.tool_calls] if isinstance(message, AIMessage) else [],
-        }
-        for message in messages
-    ]
+class _Plain(Sequence[dict[str, Any]]):
+    """Messages as the tracing room takes them, made when they are looked at: of a long history it looks at few."""
+
+    def __init__(self, messages: Sequence[BaseMessage]) -> None:
+        self._messages = messages
+
+    def __len__(self) -> int:
+        return len(self._messages)
+
+    @overload
+    def __getitem__(self, at: int) -> dict[str, Any]: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[dict[str, Any]]: ...
+    def __getitem__(self, at: int | slice) -> dict[str, Any] | list[dict[str, Any]]:
+        if isinstance(at, slice):
+            return [_plain(message) for message in self._messages[at]]
+        return _plain(self._messages[at])
+
+
+_ROLES = {"human": "user", "ai": "assistant"}
+
+
+def _plain(message: BaseMessage) -> dict[str, Any]:
+    """Role, content and tool calls as plain data."""
+    return {
+        "role": _ROLES.get(message.type, message.type),
+        # ``.text`` makes an object of its own each time.
+        "content": message.content if isinstance(message.content, str) else message.text,
+        "tool_calls": [dict(call) for call in message.tool_calls] if isinstance(message, AIMessage) else [],
+    }
 
 
 def _usage(message: AIMessage) -> dict[str, int]:
