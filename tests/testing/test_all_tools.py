@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 import jsonschema
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from langchain.agents import create_agent
 from langchain_core.tools import tool
@@ -98,6 +98,7 @@ def schemas(draw: st.DrawFn, deep: int = 2) -> dict[str, Any]:
             return {"type": kind}
 
 
+@settings(deadline=None, max_examples=300)
 @given(schemas())
 def test_what_is_made_up_is_what_the_schema_takes(schema: dict[str, Any]) -> None:
     jsonschema.validate(example_value(schema), schema)
