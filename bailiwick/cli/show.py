@@ -46,6 +46,8 @@ def show_turn(console: Console, turn: Turn, link: str = "") -> None:
         console.print(f"         \\[{cited['number']}] {escape(str(cited['citation']))}", style="dim")
     if turn.notice and turn.text:
         console.print(f"         {escape(turn.notice)}", style="dim italic")
+    for line in turn.tried:
+        console.print(f"  tried  {escape(line)}", style="dim", soft_wrap=True)
     new = sum(1 for call in turn.calls if call.error_path_state in ("new", "regressed"))
     if new:
         console.print(f"  [bold red]new error path[/] in this turn: {new}")

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from io import StringIO
 from typing import Any
 
 import pytest
 from langchain_core.messages import AIMessage, BaseMessage
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from rich.console import Console
 
 from bailiwick import FunctionModel, Project
 from bailiwick.agent import BrokenOff, Finished, Token
+from bailiwick.cli.show import show_turn
 from bailiwick.errors import ConfigError, ModelNotConfigured
 from bailiwick.models import one_model, resolve_model
 from bailiwick.sandbox import ScriptedSandbox
@@ -133,3 +136,13 @@ async def test_a_fallback_that_cannot_be_had_is_told_at_the_start(project: Any) 
     async with project('fallbacks=("nobody:x",), tools=()') as opened:
         with pytest.raises(ModelNotConfigured, match="nobody:x"):
             opened.agent("clerk")
+
+
+async def test_what_was_tried_is_shown_at_a_terminal(open_agent: Any) -> None:
+    async with open_agent(model=DOWN, fallbacks=[RULES]) as clerk:
+        turn = await clerk.ask("Hello", thread="t")
+    console = Console(record=True, width=200, file=StringIO())
+    show_turn(console, turn)
+    shown = console.export_text()
+    assert "tried  large, attempt 3" in shown
+    assert "Answered by rules." in shown
