@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from io import StringIO
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from langchain_core.messages import AIMessage, BaseMessage
@@ -17,6 +17,7 @@ from bailiwick.cli.show import show_turn
 from bailiwick.errors import ConfigError, ModelNotConfigured
 from bailiwick.models import one_model, resolve_model
 from bailiwick.sandbox import ScriptedSandbox
+from bailiwick.testing import CassetteModel
 from bailiwick.tracing import configure
 
 
@@ -38,6 +39,7 @@ def rules(messages: Sequence[BaseMessage], tools: Sequence[dict[str, Any]]) -> A
 
 
 DOWN = FunctionModel(function=down, model_name="large")
+MODES: tuple[Literal["record"], Literal["replay"]] = ("record", "replay")
 RULES = FunctionModel(function=rules, model_name="rules", notice="Answered by rules.")
 
 
@@ -146,3 +148,14 @@ async def test_what_was_tried_is_shown_at_a_terminal(open_agent: Any) -> None:
     shown = console.export_text()
     assert "tried  large, attempt 3" in shown
     assert "Answered by rules." in shown
+
+
+async def test_an_agents_turn_is_recorded_and_played_back(open_agent: Any, tmp_path: Any) -> None:
+    file = tmp_path / "clerk.yaml"
+    for mode in MODES:
+        async with open_agent(model=CassetteModel(RULES, file=file, mode=mode)) as clerk:
+            assert (await clerk.ask("Hello", thread=mode)).text == "By the rules."
+    async with open_agent(model=CassetteModel(file=file)) as clerk:
+        turn = await clerk.ask("Goodbye", thread="t")
+    assert turn.outcome == "failed"
+    assert "+  content: Goodbye" in turn.error
