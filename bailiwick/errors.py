@@ -20,6 +20,8 @@
     ├── DocumentError           a document cannot be parsed; ingestion goes on without it
     ├── RetrievalUnavailable    neither the vector index nor the keyword index answers
     ├── KnowledgeBusy           somebody else is writing to the knowledge
+    ├── KnowledgeBroken         the knowledge does not hold what it says it holds
+    ├── EmbedderUnavailable     the embedder does not answer, however patiently it is asked
     ├── ModelError
     │   ├── ModelNotConfigured  the model's name, package or key is missing
     │   ├── ModelUnavailable    the model did not answer, retries included
@@ -44,8 +46,10 @@ __all__ = [
     "DeadlineExceeded",
     "DocumentError",
     "EmbedderMismatch",
+    "EmbedderUnavailable",
     "GraphLimit",
     "InputRefused",
+    "KnowledgeBroken",
     "KnowledgeBusy",
     "ModelError",
     "ModelNotConfigured",
@@ -170,6 +174,14 @@ class RetrievalUnavailable(BailiwickError):
 
 class KnowledgeBusy(BailiwickError):
     """Raised when another ingestion writes to the same knowledge; nothing was changed."""
+
+
+class KnowledgeBroken(BailiwickError):
+    """Raised when the vector index was found not to hold what it should and could not be made anew."""
+
+
+class EmbedderUnavailable(BailiwickError):
+    """Raised when the embedder does not answer, refuses the key or the address; what was embedded until then is kept."""
 
 
 class ModelError(BailiwickError):

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from typing import Any
-
+from bailiwick import resilience
 from bailiwick.errors import ModelRequestForbidden
+from bailiwick.resilience import asked_to_wait, no_answer, status_of
 
 __all__ = ["BrokenCall", "Stalled", "asked_to_wait", "forbidden", "in_trouble", "in_words", "may_pass"]
-
-_PASSING = {408, 409, 425, 429, 500, 502, 503, 504, 529}
-_CLASSES = {"APIConnectionError", "APITimeoutError", "TransportError"}
 
 
 class BrokenCall(Exception):
@@ -24,30 +19,13 @@ class Stalled(TimeoutError):
 
 def may_pass(error: BaseException) -> bool:
     """Whether the same request may well be answered when it is made again."""
-    if forbidden(error):
-        return False
-    status = _status(error)
-    if status is not None:
-        return status in _PASSING
-    return isinstance(error, BrokenCall) or _no_answer(error)
+    return not forbidden(error) and (isinstance(error, BrokenCall) or resilience.may_pass(error))
 
 
 def in_trouble(error: BaseException) -> bool:
     """Whether it speaks against the model rather than against what it was asked. Being asked too often does not."""
-    status = _status(error)
-    return status >= 500 if status is not None else _no_answer(error)
-
-
-def asked_to_wait(error: BaseException) -> float:
-    """Seconds of the server's Retry-After (RFC 9110: seconds or a date); 0 where it asks for none."""
-    headers: Any = getattr(getattr(error, "response", None), "headers", None) or {}
-    text = str(headers.get("retry-after") or "").strip()
-    if text.isdecimal():
-        return float(text)
-    try:
-        return max(0.0, (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds())
-    except (ValueError, TypeError):
-        return 0.0
+    status = status_of(error)
+    return status >= 500 if status is not None else no_answer(error)
 
 
 def forbidden(error: BaseException) -> ModelRequestForbidden | None:
@@ -62,15 +40,3 @@ def in_words(error: BaseException) -> str:
     """One line of at most 300 characters."""
     said = (str(error).splitlines() or [""])[0][:300]
     return said if isinstance(error, Stalled) else f"{type(error).__name__}: {said}"
-
-
-def _status(error: BaseException) -> int | None:
-    status = getattr(error, "status_code", None)
-    return status if isinstance(status, int) else None
-
-
-def _no_answer(error: BaseException) -> bool:
-    # Every client has its own errors for a connection that broke, and LangChain derives its own from those.
-    return isinstance(error, (ConnectionError, TimeoutError)) or any(
-        each.__name__ in _CLASSES for each in type(error).__mro__
-    )

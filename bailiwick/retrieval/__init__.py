@@ -1,6 +1,6 @@
 """Documents taken in and searched: SQLite holds them, Chroma and FTS5 find them."""
 
-from bailiwick.retrieval.embedder import Embedder, LangChainEmbedder
+from bailiwick.retrieval.embedders.embedder import Embedder, LangChainEmbedder
 from bailiwick.retrieval.knowledge import Knowledge
 from bailiwick.retrieval.passage import Found, Passage
 from bailiwick.retrieval.report import DeadLetter, IngestReport

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from bailiwick.resilience import seconds_left
-from bailiwick.retrieval.embedder import Embedder
+from bailiwick.retrieval.embedders.embedder import Embedder
 from bailiwick.retrieval.ingestion import ingest
 from bailiwick.retrieval.passage import Found
 from bailiwick.retrieval.report import IngestReport

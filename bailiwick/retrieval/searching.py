@@ -11,7 +11,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 
 from bailiwick.errors import RetrievalUnavailable
-from bailiwick.retrieval.chunk import indexed_text
+from bailiwick.documents.chunk import indexed_text
 from bailiwick.retrieval.fusion import fuse
 from bailiwick.retrieval.keyword_index import Weighing, keyword_search
 from bailiwick.retrieval.passage import Found, Mode, Passage

@@ -1,51 +1,51 @@
 """``rag.db``: documents, their passages, the keyword index and every embedding that was ever made of them.
 
 This file is the truth; the vector index is made from it and can be thrown away. A passage is ``pending`` until its
-vector stands, then ``indexed``; it is ``leaving`` when its document no longer has it, and goes once the new ones stand.
+vector stands, then ``indexed``; ``refused`` when the embedder will not take it, and then found by its words alone; it
+is ``leaving`` when its document no longer has it, and goes once the new ones stand.
 """
 
 from __future__ import annotations
 
 import sqlite3
+import threading
 import time
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from bailiwick.documents import Chunk, Fact
 from bailiwick.errors import ConfigError
-from bailiwick.retrieval.chunk import Chunk
-from bailiwick.retrieval.discover import Document
-from bailiwick.retrieval.embedder import Vectors
+from bailiwick.retrieval.embedders import Vectors
 from bailiwick.retrieval.report import DeadLetter
+from bailiwick.retrieval.schema import FROM_VERSION_1, SCHEMA, SCHEMA_VERSION
 
-__all__ = ["Store"]
+__all__ = ["KnownDocument", "StoredPassage", "Store"]
 
-SCHEMA_VERSION = 1
 
-_SCHEMA = """
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE sources (source TEXT PRIMARY KEY, name TEXT NOT NULL, digest TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE chunks (
-    number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, source TEXT NOT NULL REFERENCES sources,
-    text TEXT NOT NULL, heading TEXT NOT NULL, page INTEGER, "row" INTEGER, start INTEGER NOT NULL,
-    "end" INTEGER NOT NULL, indexed_hash TEXT NOT NULL, content_hash TEXT NOT NULL,
-    state TEXT NOT NULL CHECK (state IN ('pending', 'indexed', 'leaving')));
-CREATE INDEX chunks_by_source ON chunks (source);
-CREATE INDEX chunks_by_state ON chunks (state);
-CREATE VIRTUAL TABLE words USING fts5 (
-    text, heading, content = 'chunks', content_rowid = 'number', tokenize = 'porter unicode61 remove_diacritics 2');
-CREATE TRIGGER chunks_in AFTER INSERT ON chunks BEGIN
-    INSERT INTO words (rowid, text, heading) VALUES (new.number, new.text, new.heading); END;
-CREATE TRIGGER chunks_out AFTER DELETE ON chunks BEGIN
-    INSERT INTO words (words, rowid, text, heading) VALUES ('delete', old.number, old.text, old.heading); END;
-CREATE VIRTUAL TABLE terms USING fts5vocab (words, 'row');
-CREATE TABLE embeddings (model TEXT, text_hash TEXT, dimensions INTEGER, vector BLOB NOT NULL,
-    PRIMARY KEY (model, text_hash, dimensions)) WITHOUT ROWID;
-CREATE TABLE dead_letters (source TEXT PRIMARY KEY, name TEXT NOT NULL, reason TEXT NOT NULL, at REAL NOT NULL)
-    WITHOUT ROWID;
-"""
+@dataclass(frozen=True, kw_only=True)
+class KnownDocument:
+    """A document as it was taken in last. ``digest`` empty: it is on its way out, or must be read again."""
+
+    name: str
+    digest: str
+    passages: int
+    validator: str
+    """What its server said to recognize its state by. Empty: nothing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredPassage:
+    """A passage, and what is embedded of it."""
+
+    number: int
+    id: str
+    heading: str
+    text: str
+    indexed_hash: str
 
 
 class Store:
@@ -54,25 +54,35 @@ class Store:
     def __init__(self, file: Path) -> None:
         self.file = file
         self._writer: sqlite3.Connection | None = None
+        self._writing = threading.RLock()
 
     def exists(self) -> bool:
         return self.file.is_file()
 
     def create(self) -> None:
-        """Make the database where there is none. Raises ConfigError for one of another version."""
+        """Make the database where there is none. Raises ConfigError for one of a later version."""
         self.file.parent.mkdir(parents=True, exist_ok=True)
         with closing(sqlite3.connect(self.file, timeout=10, isolation_level=None)) as database:
             database.execute("PRAGMA journal_mode = WAL")
             # One transaction, so that a kill in the middle leaves no half of a schema.
             if database.execute("PRAGMA user_version").fetchone()[0] == 0:
-                database.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+                database.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
         self.check()
 
     def check(self) -> None:
-        """Raise ConfigError when the file is no database of this version."""
+        """Bring an earlier version up to this one. Raises ConfigError when the file is no database of ours."""
         try:
-            with self.reading() as database:
+            with closing(sqlite3.connect(self.file, timeout=10, isolation_level=None)) as database:
                 version = database.execute("PRAGMA user_version").fetchone()[0]
+                if version == 1:
+                    database.execute("BEGIN IMMEDIATE")  # and looked at again: another process may have been faster
+                    version = database.execute("PRAGMA user_version").fetchone()[0]
+                    if version == 1:
+                        script = f"{FROM_VERSION_1} PRAGMA user_version = {SCHEMA_VERSION};"
+                        for statement in _statements(script):
+                            database.execute(statement)
+                        version = SCHEMA_VERSION
+                    database.execute("COMMIT")
         except sqlite3.DatabaseError as error:
             raise ConfigError(
                 f"the knowledge cannot be read: {error}", file=self.file, fix="delete its folder and ingest again"
@@ -93,7 +103,7 @@ class Store:
 
     @contextmanager
     def kept_open(self) -> Generator[None]:
-        """Write through one connection for a while, in one thread: SQLite waits for the disk when the last closes."""
+        """Write through one connection for a while: SQLite waits for the disk when the last one closes."""
         with closing(self._connected()) as database:
             self._writer = database
             try:
@@ -103,16 +113,18 @@ class Store:
 
     @contextmanager
     def writing(self) -> Generator[sqlite3.Connection]:
-        """One transaction: all of it, or nothing of it."""
-        if self._writer is not None:
-            with self._writer:
-                yield self._writer
-            return
-        with closing(self._connected()) as database, database:
-            yield database
+        """One transaction: all of it, or nothing of it. One thread at a time."""
+        with self._writing:
+            if self._writer is not None:
+                with self._writer:
+                    yield self._writer
+                return
+            with closing(self._connected()) as database, database:
+                yield database
 
     def _connected(self) -> sqlite3.Connection:
-        database = sqlite3.connect(self.file, timeout=30)
+        # Several threads of an ingestion share it, one at a time.
+        database = sqlite3.connect(self.file, timeout=30, check_same_thread=False)
         database.execute("PRAGMA foreign_keys = 1")
         # A power cut may take the last transactions, never the file; the next run then does them again.
         database.execute("PRAGMA synchronous = NORMAL")
@@ -134,25 +146,41 @@ class Store:
 
     # Documents
 
-    def documents(self) -> dict[str, tuple[str, str, int]]:
-        """Name, digest and number of passages of each document that was taken in, and has no dead letter since."""
+    def documents(self) -> dict[str, KnownDocument]:
+        """Each document that was taken in and has no dead letter since, by what it is known as."""
         with self.reading() as database:
             rows = database.execute(
-                "SELECT source, name, digest, count(number) FILTER (WHERE state <> 'leaving')"
+                "SELECT source, name, digest, validator, count(number) FILTER (WHERE state <> 'leaving')"
                 " FROM sources LEFT JOIN chunks USING (source)"
-                " WHERE source NOT IN (SELECT source FROM dead_letters) GROUP BY source"
+                " WHERE source NOT IN (SELECT source FROM dead_letters WHERE passage = '') GROUP BY source"
             ).fetchall()
-        return {source: (name, digest, count) for source, name, digest, count in rows}
+        return {
+            source: KnownDocument(name=name, digest=digest, validator=validator, passages=count)
+            for source, name, digest, validator, count in rows
+        }
 
-    def take_in(self, document: Document, digest: str, chunks: Sequence[Chunk]) -> tuple[int, int, int]:
+    def take_in(
+        self,
+        source: str,
+        chunks: Sequence[Chunk],
+        *,
+        name: str,
+        digest: str,
+        facts: Mapping[str, Fact] | None = None,
+        link: str = "",
+        scope: str = "",
+        validator: str = "",
+    ) -> tuple[int, int, int]:
         """Write the document's passages; give how many are new, stayed, and are to leave once the new ones stand."""
-        source = document.source
         with self.writing() as database:
             database.execute(
-                "INSERT INTO sources VALUES (?, ?, ?) ON CONFLICT (source) DO UPDATE"
-                " SET name = excluded.name, digest = excluded.digest",
-                (source, document.name, digest),
+                "INSERT INTO sources VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (source) DO UPDATE SET name = excluded.name,"
+                " digest = excluded.digest, link = excluded.link, scope = excluded.scope,"
+                " validator = excluded.validator, at = excluded.at",
+                (source, name, digest, link, scope, validator, time.time()),
             )
+            database.execute("DELETE FROM facts WHERE source = ?", (source,))
+            database.executemany("INSERT OR IGNORE INTO facts VALUES (?, ?, ?)", _fact_rows(source, facts or {}))
             rows = database.execute("SELECT id, state FROM chunks WHERE source = ?", (source,)).fetchall()
             before: dict[str, str] = dict(rows)
             for chunk in chunks:
@@ -172,26 +200,48 @@ class Store:
             now = {chunk.id for chunk in chunks}
             leaving = [chunk for chunk, state in before.items() if chunk not in now and state != "leaving"]
             database.executemany("UPDATE chunks SET state = 'leaving' WHERE id = ?", [(chunk,) for chunk in leaving])
-            database.execute("DELETE FROM dead_letters WHERE source = ?", (source,))
+            database.execute("DELETE FROM dead_letters WHERE source = ? AND passage = ''", (source,))
         return len(now - before.keys()), len(now & before.keys()), len(leaving)
 
-    def bury(self, document: Document, reason: str) -> DeadLetter:
-        """Keep that the document could not be taken in, and why."""
+    def validate(self, source: str, validator: str) -> None:
+        """Keep what its server now says to recognize the document's state by."""
         with self.writing() as database:
-            database.execute(
-                "INSERT OR REPLACE INTO dead_letters VALUES (?, ?, ?, ?)",
-                (document.source, document.name, reason, time.time()),
-            )
-        return DeadLetter(source=document.name, reason=reason)
+            database.execute("UPDATE sources SET validator = ? WHERE source = ?", (validator, source))
+
+    def bury(self, source: str, name: str, reason: str, passage: str = "") -> DeadLetter:
+        """Keep that the document, or this passage of it, could not be taken in, and why."""
+        with self.writing() as database:
+            row = (source, passage, name, reason, time.time())
+            database.execute("INSERT OR REPLACE INTO dead_letters VALUES (?, ?, ?, ?, ?)", row)
+        return DeadLetter(source=name, reason=reason, passage=passage)
+
+    def dead_letters(self) -> list[DeadLetter]:
+        """All that are kept, those of whole documents first."""
+        if not self.exists():
+            return []
+        with self.reading() as database:
+            rows = database.execute(
+                "SELECT name, reason, passage, at, source FROM dead_letters ORDER BY passage <> '', name"
+            ).fetchall()
+        return [DeadLetter(source=row[0], reason=row[1], passage=row[2], at=row[3], key=row[4]) for row in rows]
 
     def known_below(self, folder: str) -> dict[str, str]:
-        """The documents known below ``folder``: what they are known as, and their names."""
-        with self.reading() as database:
-            rows = database.execute("SELECT source, name FROM sources").fetchall()
+        """The documents known below ``folder`` from scans of folders: what they are known as, and their names."""
         prefix = "" if folder == "." else f"{folder}/"
-        below = {source: name for source, name in rows if source.startswith(prefix)}
+        below = {source: name for source, name in self.known_in("").items() if source.startswith(prefix)}
         # Seen from here, a folder above is "..", and what lies beside that one begins with it as well.
         return {source: name for source, name in below.items() if not source[len(prefix) :].startswith("../")}
+
+    def known_in(self, scope: str) -> dict[str, str]:
+        """The documents that came from the source of this name: what they are known as, and their names."""
+        with self.reading() as database:
+            return dict(database.execute("SELECT source, name FROM sources WHERE scope = ?", (scope,)).fetchall())
+
+    def passages_of(self, source: str) -> set[str]:
+        """Ids of the passages that the document has now."""
+        with self.reading() as database:
+            rows = database.execute("SELECT id FROM chunks WHERE source = ? AND state <> 'leaving'", (source,))
+            return {row[0] for row in rows}
 
     def let_go(self, sources: Iterable[str]) -> int:
         """Mark all passages of these documents as leaving; give how many."""
@@ -206,13 +256,24 @@ class Store:
 
     # Between the passages and their vectors
 
-    def pending(self, at_most: int) -> list[tuple[str, str, str, str]]:
-        """Id, heading, text and hash of passages without a vector."""
+    def pending(self, at_most: int, *, after: int = 0) -> list[StoredPassage]:
+        """Passages without a vector, of those numbered above ``after``."""
+        return self._passages("pending", at_most, after)
+
+    def indexed(self, at_most: int, *, after: int = 0) -> list[StoredPassage]:
+        """Passages with a vector, of those numbered above ``after``."""
+        return self._passages("indexed", at_most, after)
+
+    def _passages(self, state: str, at_most: int, after: int) -> list[StoredPassage]:
         with self.reading() as database:
-            return database.execute(
-                "SELECT id, heading, text, indexed_hash FROM chunks WHERE state = 'pending' ORDER BY number LIMIT ?",
-                (at_most,),
+            rows = database.execute(
+                "SELECT number, id, heading, text, indexed_hash FROM chunks"
+                " WHERE state = ? AND number > ? ORDER BY number LIMIT ?",
+                (state, after, at_most),
             ).fetchall()
+        return [
+            StoredPassage(number=row[0], id=row[1], heading=row[2], text=row[3], indexed_hash=row[4]) for row in rows
+        ]
 
     def count(self, state: str) -> int:
         with self.reading() as database:
@@ -231,13 +292,33 @@ class Store:
                 database.executemany("UPDATE chunks SET state = 'pending' WHERE id = ?", [(chunk,) for chunk in ids])
 
     def set_indexed(self, ids: Iterable[str]) -> None:
+        """Their vectors stand. One that was let go of meanwhile still leaves."""
         with self.writing() as database:
-            database.executemany("UPDATE chunks SET state = 'indexed' WHERE id = ?", [(chunk,) for chunk in ids])
+            database.executemany(
+                "UPDATE chunks SET state = 'indexed' WHERE id = ? AND state = 'pending'", [(chunk,) for chunk in ids]
+            )
+
+    def refuse(self, passage: str, reason: str) -> DeadLetter | None:
+        """Keep that the embedder will not take this passage; None when it is gone already."""
+        with self.writing() as database:
+            row = database.execute(
+                "SELECT source, name FROM chunks JOIN sources USING (source) WHERE id = ?", (passage,)
+            ).fetchone()
+            database.execute("UPDATE chunks SET state = 'refused' WHERE id = ? AND state = 'pending'", (passage,))
+            return self.bury(row[0], row[1], reason, passage) if row else None
+
+    def retry_refused(self) -> int:
+        """Make what was refused pending again; give how many."""
+        with self.writing() as database:
+            database.execute("DELETE FROM dead_letters WHERE passage <> ''")
+            return database.execute("UPDATE chunks SET state = 'pending' WHERE state = 'refused'").rowcount
 
     def forget(self, ids: Iterable[str]) -> None:
         """Take passages out for good, and documents that have none left."""
         with self.writing() as database:
-            database.executemany("DELETE FROM chunks WHERE id = ?", [(chunk,) for chunk in ids])
+            gone = [(chunk,) for chunk in ids]
+            database.executemany("DELETE FROM chunks WHERE id = ? AND state = 'leaving'", gone)
+            database.executemany("DELETE FROM dead_letters WHERE passage = ?", gone)
             database.execute("DELETE FROM sources WHERE digest = '' AND source NOT IN (SELECT source FROM chunks)")
 
     def cached(self, model: str, hashes: Iterable[str]) -> dict[str, Vectors]:
@@ -254,3 +335,19 @@ class Store:
         rows = [(model, text_hash, len(vector), vector.tobytes()) for text_hash, vector in vectors.items()]
         with self.writing() as database:
             database.executemany("INSERT OR REPLACE INTO embeddings VALUES (?, ?, ?, ?)", rows)
+
+
+def _fact_rows(source: str, facts: Mapping[str, Fact]) -> list[tuple[str, str | int | float, str]]:
+    return [
+        (key, each, source) for key, value in facts.items() for each in (value if isinstance(value, list) else [value])
+    ]
+
+
+def _statements(script: str) -> Generator[str]:
+    """One by one: ``executescript`` would commit the transaction that they belong to."""
+    statement = ""
+    for part in script.split(";"):
+        statement += part + ";"
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""

@@ -75,7 +75,7 @@ def test_an_embedder_that_cannot_be_had_is_said_before_anything_is_read(
 def test_the_static_embedder_needs_no_network_and_no_cache(tmp_path: Path) -> None:
     program = (
         "import socket, logging; socket.socket.connect = None;"
-        "from bailiwick.retrieval.make_embedder import make_embedder;"
+        "from bailiwick.retrieval.embedders.make_embedder import make_embedder;"
         "vectors = make_embedder('static').embed_passages(['a lantern', 'a lamp', 'the tax office', '']);"
         "print(vectors.shape, *(round(float(x), 3) for x in vectors @ vectors[0]), logging.getLogger().handlers)"
     )

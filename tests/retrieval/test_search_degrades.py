@@ -18,7 +18,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from bailiwick.errors import ConfigError, RetrievalUnavailable
 from bailiwick.resilience import deadline
 from bailiwick.retrieval import Knowledge
-from bailiwick.retrieval.static_embedder import StaticEmbedder
+from bailiwick.retrieval.embedders.static_embedder import StaticEmbedder
 from bailiwick.tracing.spans import stop_using, use_provider
 
 TEA = {"black.md": "# Black tea\n\nSteep four minutes.\n", "green.md": "# Green tea\n\nSteep two minutes.\n"}

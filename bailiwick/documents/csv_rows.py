@@ -6,7 +6,7 @@ import csv
 import io
 
 from bailiwick.errors import DocumentError
-from bailiwick.retrieval.section import Section
+from bailiwick.documents.section import Section
 
 __all__ = ["csv_rows"]
 

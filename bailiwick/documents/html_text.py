@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any, cast
 
-from bailiwick.retrieval.markdown_sections import markdown_sections
-from bailiwick.retrieval.section import Section
+from bailiwick.documents.markdown_sections import markdown_sections
+from bailiwick.documents.section import Section
 
 __all__ = ["html_sections"]
 

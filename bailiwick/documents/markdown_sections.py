@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from bailiwick.retrieval.section import Section
+from bailiwick.documents.section import Section
 
 __all__ = ["markdown_sections"]
 

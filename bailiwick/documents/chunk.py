@@ -7,15 +7,16 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from bailiwick.retrieval.section import Section
+from bailiwick.documents.section import Section
+from bailiwick.errors import DocumentError
 
 __all__ = ["CHUNKER", "Chunk", "cut", "digest", "indexed_text"]
 
 CHUNKER = "recursive-1000-120-v1"
 """In every id: passages cut in another way are other passages."""
 
-TENANT = "default"
-"""In every id, since an index may be shared one day. One folder holds one tenant."""
+MAX_PASSAGES = 20_000
+"""Of one document; more is a data set, not a document."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,8 +35,8 @@ class Chunk:
     content_hash: str
 
 
-def cut(source: str, sections: Iterable[Section]) -> list[Chunk]:
-    """The passages of the document known as ``source``.
+def cut(source: str, sections: Iterable[Section], *, tenant: str = "default") -> list[Chunk]:
+    """The passages of the document known as ``source``. Raises DocumentError for more than 20 000.
 
     An id is a hash of tenant, source, chunker, headings and text, and of which one of several equal passages it is; so
     a passage keeps its id when others are added, cut out or moved around it.
@@ -54,13 +55,15 @@ def cut(source: str, sections: Iterable[Section]) -> list[Chunk]:
     for section in sections:
         for piece in splitter.create_documents([section.text]):
             text = piece.page_content
+            if len(chunks) == MAX_PASSAGES:
+                raise DocumentError(f"it makes more than {MAX_PASSAGES} passages", fix="split it")
             start = section.start + int(piece.metadata["start_index"])
             indexed_hash = digest(indexed_text(section.heading, text))
             occurrence = seen[indexed_hash]
             seen[indexed_hash] += 1
             chunks.append(
                 Chunk(
-                    id=digest("\x1f".join((TENANT, source, CHUNKER, indexed_hash, str(occurrence))))[:32],
+                    id=digest("\x1f".join((tenant, source, CHUNKER, indexed_hash, str(occurrence))))[:32],
                     text=text,
                     heading=section.heading,
                     page=section.page,

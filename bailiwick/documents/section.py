@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Section"]
+__all__ = ["Fact", "Section"]
+
+Fact = str | int | float | bool | list[str]
+"""What a document says about itself, to filter a search by; a list: any of these."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ import logging
 import re
 
 from bailiwick.errors import DocumentError
-from bailiwick.retrieval.section import Section
+from bailiwick.documents.section import Section
 
 __all__ = ["MAX_PAGES", "pdf_pages"]
 

@@ -15,7 +15,7 @@ from typing import Any, cast
 import numpy as np
 
 from bailiwick.errors import ModelNotConfigured
-from bailiwick.retrieval.embedder import Vectors
+from bailiwick.retrieval.embedders.embedder import Vectors
 
 __all__ = ["StaticEmbedder"]
 

@@ -1,0 +1,261 @@
+"""Vectors on Chroma servers: one that takes part in every search, and standbys that are fed from the same ``rag.db``."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+import httpx
+import numpy as np
+
+from bailiwick.documents import indexed_text
+from bailiwick.errors import ConfigError, EmbedderMismatch, RetrievalUnavailable
+from bailiwick.retrieval.embedders import Embedder, Vectors, default_embedder, make_embedder
+from bailiwick.retrieval.store import Store
+from bailiwick.retrieval.vectors.vectors import BATCH, Nearest, Target, mismatch
+
+__all__ = ["ServedVectors"]
+
+DOWN_SECONDS = 15.0
+"""How long a server that did not answer is asked last."""
+PAGE = 5000
+
+_QUERY = "/api/v2/tenants/default_tenant/databases/default_database/collections/{id}/query"
+
+
+class ServedVectors:
+    """The collections of one knowledge on ``servers``, the first of which is asked first.
+
+    Writers feed every server that answers; one that was down is fed by the next ingestion, since each is compared with
+    ``rag.db`` by itself. A search goes to the first server that answers in its part of the time.
+    """
+
+    def __init__(self, servers: Sequence[str], store: Store, embedder: str | Embedder) -> None:
+        self._servers = [_Server(address) for address in servers]
+        self._store = store
+        self._asked = embedder
+        self._embedder: Embedder | None = None
+        self._lock = threading.RLock()
+
+    @property
+    def embedder_name(self) -> str:
+        if not isinstance(self._asked, str):
+            return self._asked.name
+        if self._asked != "auto":
+            return self._asked
+        return (self._store.remembered("embedder") if self.stands() else "") or default_embedder()
+
+    def embedder(self) -> Embedder:
+        """Raises ModelNotConfigured."""
+        with self._lock:
+            if self._embedder is None or self._embedder.name != self.embedder_name:
+                self._embedder = make_embedder(self.embedder_name) if isinstance(self._asked, str) else self._asked
+            return self._embedder
+
+    def stands(self) -> bool:
+        """Whether an ingestion has made the collections."""
+        return bool(self._store.remembered("collection"))
+
+    def check_embedder(self) -> None:
+        """Raise EmbedderMismatch when the collection was made by another embedder than the one asked for."""
+        made_by = self._store.remembered("embedder")
+        if self.stands() and made_by != self.embedder_name:
+            raise mismatch(self._servers[0].address, made_by, self.embedder_name)
+
+    def nearest(
+        self, question: Vectors, at_most: int, *, among: Sequence[str] | None = None, seconds: float = 60.0
+    ) -> Nearest:
+        """See ``VectorRoom.nearest``. A server that hangs is left after its share of ``seconds``."""
+        collection = self._store.remembered("collection")
+        if not collection:
+            raise FileNotFoundError("nothing was ingested yet")
+        until = time.monotonic() + seconds
+        now = time.monotonic()
+        order = sorted(self._servers, key=lambda server: server.down_until > now)
+        failures: list[str] = []
+        for number, server in enumerate(order):
+            share = (until - time.monotonic()) / (len(order) - number)
+            try:
+                ranking = server.nearest(collection, question, at_most, among, max(0.05, share))
+            except (httpx.HTTPError, ValueError, KeyError) as error:
+                server.down_until = time.monotonic() + DOWN_SECONDS
+                failures.append(f"{server.address}: {type(error).__name__}: {error}".rstrip(": "))
+                continue
+            server.down_until = 0.0
+            note = "" if server is self._servers[0] else f"vector search: the standby {server.address} answered"
+            return Nearest(ranking=ranking, note=note)
+        raise RetrievalUnavailable("no Chroma server answers: " + "; ".join(failures), fix="start chroma run there")
+
+    def for_writing(self) -> list[Target]:
+        """The collections of all servers that answer. Raises ConfigError when the first does not, EmbedderMismatch."""
+        collection = self._store.remembered("collection")
+        if not collection:
+            # Of its own: several projects may share a server, and a folder that was copied is not told apart by name.
+            collection = f"passages-{secrets.token_hex(6)}"
+            self._store.set_pending(None)
+            self._store.remember({"collection": collection, "embedder": self.embedder_name})
+        targets: list[Target] = []
+        for server in self._servers:
+            try:
+                targets.append(server.for_writing(collection, self.embedder_name))
+            except EmbedderMismatch:
+                raise
+            except Exception as error:
+                if server is self._servers[0]:
+                    raise ConfigError(
+                        f"the Chroma server {server.address} cannot be written to: {error}",
+                        key="BAILIWICK_CHROMA",
+                        fix="start it with chroma run, or correct the address",
+                    ) from error
+                targets.append(_Behind(server.address))
+        return targets
+
+    def written(self) -> None:
+        """Its servers show each change by themselves."""
+
+    def settle(self, tell: Callable[[int, int], None]) -> None:
+        """Its servers see to their files by themselves."""
+
+    def rebuild(self, tell: Callable[[int, int], None], *, embedder: str | None = None) -> int:
+        """See ``VectorRoom.rebuild``: a new collection is filled on every server, and then takes the old one's place."""
+        if embedder is not None:
+            self._asked, self._embedder = embedder, None
+        maker = self.embedder()
+        old, new = self._store.remembered("collection"), f"passages-{secrets.token_hex(6)}"
+        targets = [server.for_writing(new, maker.name) for server in self._servers]
+        total, count, after = self._store.count("indexed"), 0, 0
+        while batch := self._store.indexed(BATCH, after=after):
+            tell(count, total)
+            after = batch[-1].number
+            known = self._store.cached(maker.name, (each.indexed_hash for each in batch))
+            missing = [each for each in batch if each.indexed_hash not in known]
+            if missing:
+                made = maker.embed_passages([indexed_text(each.heading, each.text) for each in missing])
+                fresh = dict(zip((each.indexed_hash for each in missing), made, strict=True))
+                self._store.cache(maker.name, fresh)
+                known |= fresh
+            for target in targets:
+                target.put([each.id for each in batch], np.stack([known[each.indexed_hash] for each in batch]))
+            count += len(batch)
+        self._store.remember({"collection": new, "embedder": maker.name})
+        for server in self._servers:
+            server.delete(old)
+        return count
+
+    def close(self) -> None:
+        for server in self._servers:
+            server.close()
+
+
+class _Server:
+    """One Chroma server."""
+
+    def __init__(self, address: str) -> None:
+        parts = urlsplit(address)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ConfigError(
+                f"{address!r} is no address of a Chroma server",
+                key="BAILIWICK_CHROMA",
+                fix="write http://HOST:PORT, several separated by commas",
+            )
+        self.address = address.rstrip("/")
+        self.down_until = 0.0
+        self._host, self._port, self._tls = parts.hostname, parts.port or 8000, parts.scheme == "https"
+        # Chroma's own client waits without end, so a question is asked by its public HTTP interface instead.
+        self._http = httpx.Client(base_url=self.address)
+        self._known: dict[str, str] = {}
+        self._client: Any = None
+
+    def nearest(
+        self, collection: str, question: Vectors, at_most: int, among: Sequence[str] | None, seconds: float
+    ) -> list[tuple[str, float]]:
+        if among is not None and not among:
+            return []
+        asked: dict[str, Any] = {"query_embeddings": question.tolist(), "n_results": at_most, "include": ["distances"]}
+        if among is not None:
+            asked["ids"] = list(among)
+        timeout = httpx.Timeout(seconds, connect=min(seconds, 1.0))
+        if collection not in self._known:
+            found = self._http.get(_QUERY.format(id=collection).removesuffix("/query"), timeout=timeout)
+            found.raise_for_status()
+            self._known = {collection: str(found.json()["id"])}
+        answer = self._http.post(_QUERY.format(id=self._known[collection]), json=asked, timeout=timeout)
+        if answer.status_code == httpx.codes.NOT_FOUND:
+            self._known.clear()
+        answer.raise_for_status()
+        said = answer.json()
+        return [(name, 1.0 - float(far)) for name, far in zip(said["ids"][0], said["distances"][0], strict=True)]
+
+    def for_writing(self, collection: str, embedder: str) -> _ServedTarget:
+        client = self._connected()
+        found = client.get_or_create_collection(
+            collection,
+            metadata={"embedder": embedder},
+            embedding_function=None,
+            configuration={"hnsw": {"space": "cosine"}},
+        )
+        made_by = str((found.metadata or {}).get("embedder", ""))
+        if made_by != embedder:
+            raise mismatch(self.address, made_by, embedder)
+        return _ServedTarget(self.address, found)
+
+    def delete(self, collection: str) -> None:
+        import chromadb.errors
+
+        try:
+            self._connected().delete_collection(collection)
+        except (chromadb.errors.ChromaError, httpx.HTTPError, ValueError):
+            return  # it is not there, or the server is not; nobody will ask for it any more
+
+    def close(self) -> None:
+        self._http.close()
+        if self._client is not None:
+            self._client.close()
+
+    def _connected(self) -> Any:
+        if self._client is None:
+            import chromadb
+            from chromadb.config import Settings
+
+            settings = cast("Any", Settings)(_env_file=None, anonymized_telemetry=False)
+            self._http.get("/api/v2/heartbeat", timeout=5.0).raise_for_status()  # with an end, unlike the client's own
+            self._client = chromadb.HttpClient(host=self._host, port=self._port, ssl=self._tls, settings=settings)
+        return self._client
+
+
+class _ServedTarget:
+    def __init__(self, name: str, collection: Any) -> None:
+        self.name = name
+        self._collection = collection
+
+    def ids(self) -> set[str]:
+        found: set[str] = set()
+        while page := self._collection.get(include=[], limit=PAGE, offset=len(found))["ids"]:
+            found.update(page)
+        return found
+
+    def put(self, ids: Sequence[str], vectors: Vectors) -> None:
+        self._collection.upsert(ids=list(ids), embeddings=vectors)
+
+    def drop(self, ids: Sequence[str]) -> None:
+        self._collection.delete(ids=list(ids))
+
+
+class _Behind:
+    """A standby that does not answer."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def ids(self) -> set[str]:
+        raise ConnectionError(f"{self.name} does not answer")
+
+    def put(self, ids: Sequence[str], vectors: Vectors) -> None:
+        raise ConnectionError(f"{self.name} does not answer")
+
+    def drop(self, ids: Sequence[str]) -> None:
+        raise ConnectionError(f"{self.name} does not answer")
