@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 import io
 
-from bailiwick.errors import DocumentError
 from bailiwick.documents.section import Section
+from bailiwick.errors import DocumentError
 
 __all__ = ["csv_rows"]
 

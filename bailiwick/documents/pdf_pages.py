@@ -6,8 +6,8 @@ import io
 import logging
 import re
 
-from bailiwick.errors import DocumentError
 from bailiwick.documents.section import Section
+from bailiwick.errors import DocumentError
 
 __all__ = ["MAX_PAGES", "pdf_pages"]
 

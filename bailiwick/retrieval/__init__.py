@@ -1,8 +1,22 @@
 """Documents taken in and searched: SQLite holds them, Chroma and FTS5 find them."""
 
-from bailiwick.retrieval.embedders.embedder import Embedder, LangChainEmbedder
+from bailiwick.retrieval.embedders import Embedder, LangChainEmbedder, Manners
 from bailiwick.retrieval.knowledge import Knowledge
 from bailiwick.retrieval.passage import Found, Passage
-from bailiwick.retrieval.report import DeadLetter, IngestReport
+from bailiwick.retrieval.report import DeadLetter, IngestProgress, IngestReport
+from bailiwick.retrieval.reranker import Reranker
+from bailiwick.retrieval.verify import Verdict
 
-__all__ = ["DeadLetter", "Embedder", "Found", "IngestReport", "Knowledge", "LangChainEmbedder", "Passage"]
+__all__ = [
+    "DeadLetter",
+    "Embedder",
+    "Found",
+    "IngestProgress",
+    "IngestReport",
+    "Knowledge",
+    "LangChainEmbedder",
+    "Manners",
+    "Passage",
+    "Reranker",
+    "Verdict",
+]

@@ -180,37 +180,27 @@ class Indexing:
                 continue
 
     def _flush(self) -> None:
-        """Wait until what was passed on is written."""
-        self._made.join()
+        """Wait until what was passed on is written, or never will be."""
+        while self._made.unfinished_tasks and not self._stop.is_set():
+            self._stop.wait(1 / LOOKS_PER_SECOND)
 
     def _write(self) -> None:
-        held: list[tuple[str, Vectors]] = []
         while True:
-            taken = 0
+            # Chroma takes many at once for little more than few; but nobody waits for more than what is there.
+            taken = [self._made.get()]
+            while taken[-1] is not None and sum(len(each or ()) for each in taken) < BATCH:
+                try:
+                    taken.append(self._made.get_nowait())
+                except queue.Empty:
+                    break
+            made = [pair for each in taken for pair in each or ()]
             try:
-                made = self._made.get(timeout=None if not held else 0.02)
-                taken = 1
-            except queue.Empty:
-                made = []
-            try:
-                ended = made is None
-                held += made or []
-                # Chroma takes many at once for little more than few; but nobody waits for more than what is there.
-                while not ended and len(held) < BATCH:
-                    try:
-                        more = self._made.get_nowait()
-                    except queue.Empty:
-                        break
-                    taken += 1
-                    ended = more is None
-                    held += more or []
-                while held:
-                    self._put(held[:BATCH])
-                    held = held[BATCH:]
+                for start in range(0, len(made), BATCH):
+                    self._put(made[start : start + BATCH])
             finally:
-                for _ in range(taken):
+                for _ in taken:
                     self._made.task_done()
-            if ended:
+            if taken[-1] is None:
                 return
 
     def _put(self, made: Sequence[tuple[str, Vectors]]) -> None:

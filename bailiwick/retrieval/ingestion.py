@@ -292,7 +292,9 @@ class _Work:
     def _bury(self, key: str, name: str, loading: Future[_Loaded]) -> None:
         error = loading.exception()
         assert isinstance(error, DocumentError)
-        self.dead_letters.append(self._keep(key, name, f"{error.message} ({error.fix})" if error.fix else error.message))
+        self.dead_letters.append(
+            self._keep(key, name, f"{error.message} ({error.fix})" if error.fix else error.message)
+        )
         self.tell.failed = len(self.dead_letters)
 
     def _prune(self, source: Source, here: set[str]) -> None:
@@ -356,4 +358,3 @@ class _DryRun(_Work):
 
     def _let_go(self, gone: Mapping[str, str]) -> int:
         return sum(len(self.store.passages_of(key)) for key in gone)
-

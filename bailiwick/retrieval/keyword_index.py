@@ -8,6 +8,8 @@ import sqlite3
 import time
 from collections.abc import Mapping
 
+from bailiwick.retrieval.filters import Where, where_sql
+
 __all__ = ["Weighing", "keyword_search", "question_words"]
 
 MAX_WORDS = 48
@@ -35,9 +37,11 @@ def question_words(question: str) -> list[str]:
 
 
 def keyword_search(
-    database: sqlite3.Connection, question: str, *, at_most: int, until: float
+    database: sqlite3.Connection, question: str, *, at_most: int, until: float, where: Where | None = None
 ) -> list[tuple[str, float]]:
     """Ids of passages that hold words of the question, with their BM25 (larger is better), best first.
+
+    ``where`` narrows them down; None: all.
 
     Raises TimeoutError at the monotonic moment ``until``. Nothing in a question is syntax: its words are quoted.
     """
@@ -46,11 +50,12 @@ def keyword_search(
         return []
     # SQLite asks every so often whether to go on, which is the only way to end a query from outside its thread.
     database.set_progress_handler(lambda: time.monotonic() > until, 10_000)
+    condition, values = where_sql(where or {})
     try:
         rows = database.execute(
             "SELECT id, bm25(words, 1.0, 1.5) AS rank FROM words JOIN chunks ON number = words.rowid"
-            " WHERE words MATCH ? ORDER BY rank LIMIT ?",
-            (" OR ".join(f'"{word}"' for word in words), at_most),
+            f" WHERE words MATCH ? AND {condition} ORDER BY rank LIMIT ?",
+            (" OR ".join(f'"{word}"' for word in words), *values, at_most),
         ).fetchall()
     except sqlite3.OperationalError as error:
         if "interrupted" in str(error):

@@ -8,8 +8,9 @@ from typing import Any, Literal
 
 __all__ = ["Found", "Mode", "Passage"]
 
-Mode = Literal["hybrid", "keyword-only", "vector-only", "none"]
-"""Which indexes answered in time; ``none``: there is nothing to search."""
+Mode = Literal["hybrid", "keyword-only", "vector-only", "cached", "none"]
+"""Which indexes answered in time; ``cached``: neither, and this is the last good answer to the same question; ``none``:
+there is nothing to search."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +35,11 @@ class Passage:
     content_hash: str
     """SHA-256 of ``text``: whether what is cited still says the same."""
     score: float
-    """Reciprocal rank, added up over the indexes that found it. Only comparable within one search."""
+    """How well it fits, from its ranks and scores in both indexes. Only comparable within one search."""
+    link: str = ""
+    """Where a person opens it: the file, with the page of a PDF; the web page, at these words. Empty: nowhere."""
+    also: Sequence[str] = ()
+    """Citations of passages that say the same and were left out for it."""
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -16,7 +16,13 @@ VECTOR_SURE = 0.40
 KEYWORD_ALONE = 0.44
 
 
-def is_relevant(passages: Iterable[str], similarities: Mapping[str, float] | None, shares: Mapping[str, float]) -> bool:
+def is_relevant(
+    passages: Iterable[str],
+    similarities: Mapping[str, float] | None,
+    shares: Mapping[str, float],
+    *,
+    embedder: str = "static",
+) -> bool:
     """Whether any of the passages fits the question.
 
     ``similarities`` are cosines to the question, None when the vector index did not answer; a passage that is not among

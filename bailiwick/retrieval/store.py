@@ -23,7 +23,7 @@ from bailiwick.retrieval.embedders import Vectors
 from bailiwick.retrieval.report import DeadLetter
 from bailiwick.retrieval.schema import FROM_VERSION_1, SCHEMA, SCHEMA_VERSION
 
-__all__ = ["KnownDocument", "StoredPassage", "Store"]
+__all__ = ["KnownDocument", "Store", "StoredPassage"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -320,6 +320,15 @@ class Store:
             database.executemany("DELETE FROM chunks WHERE id = ? AND state = 'leaving'", gone)
             database.executemany("DELETE FROM dead_letters WHERE passage = ?", gone)
             database.execute("DELETE FROM sources WHERE digest = '' AND source NOT IN (SELECT source FROM chunks)")
+
+    def compact(self) -> None:
+        """Give up vectors of texts that no passage has, and the room of what was deleted."""
+        with self.writing() as database:
+            database.execute("DELETE FROM embeddings WHERE text_hash NOT IN (SELECT indexed_hash FROM chunks)")
+            database.execute("INSERT INTO words (words) VALUES ('optimize')")
+        with closing(sqlite3.connect(self.file, timeout=30, isolation_level=None)) as database:
+            database.execute("VACUUM")
+            database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def cached(self, model: str, hashes: Iterable[str]) -> dict[str, Vectors]:
         """Vectors that were made before, by the hash of their text."""

@@ -15,13 +15,13 @@ __all__ = ["only_writer"]
 
 @contextmanager
 def only_writer(folder: Path) -> Generator[None]:
-    """Be the only one who writes below ``folder``. Raises KnowledgeBusy at once when somebody else is.
+    """Be the only one who writes below ``folder``. Raises KnowledgeBusy when somebody else is.
 
     Chroma itself lets several processes write into one folder, and loses vectors of them without an error. The lock is
     the kernel's, so that it goes with a process that is killed.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / "writer.lock", timeout=0)
+    lock = FileLock(folder / "writer.lock", timeout=0.3)
     try:
         lock.acquire()
     except Timeout as error:

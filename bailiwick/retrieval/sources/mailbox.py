@@ -57,7 +57,10 @@ class Mailbox:
                 pass
         subject = " ".join(str(head.get("subject", "")).split())
         return Item(
-            source=f"{self.scope}#{key}", name=subject or f"{self.name}#{key}", load=lambda _: _content(raw), facts=facts
+            source=f"{self.scope}#{key}",
+            name=subject or f"{self.name}#{key}",
+            load=lambda _: _content(raw),
+            facts=facts,
         )
 
 

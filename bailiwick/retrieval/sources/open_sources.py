@@ -38,7 +38,9 @@ def _sources(given: Path | str, seen_from: Path, webs: list[Web]) -> Iterator[So
     address = str(given)
     if isinstance(given, str) and "://" in given:
         if not given.startswith(("http://", "https://")):
-            raise ConfigError(f"{given!r} is no address of a web page", fix="http:// or https://, a path, or a source file")
+            raise ConfigError(
+                f"{given!r} is no address of a web page", fix="http:// or https://, a path, or a source file"
+            )
         if not webs:
             webs.append(Web())
         if given.partition("?")[0].endswith((".xml", ".xml.gz")):

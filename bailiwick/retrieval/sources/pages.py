@@ -61,7 +61,13 @@ class Sitemap:
     count: int | None = None
 
     def __init__(
-        self, url: str, web: Web, *, name: str = "", include: Sequence[str] = (), facts: Mapping[str, Fact] | None = None
+        self,
+        url: str,
+        web: Web,
+        *,
+        name: str = "",
+        include: Sequence[str] = (),
+        facts: Mapping[str, Fact] | None = None,
     ) -> None:
         self.name = name or url
         self.scope = f"sitemap:{self.name}"

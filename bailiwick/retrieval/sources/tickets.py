@@ -26,7 +26,13 @@ class Tickets:
     count: int | None = None
 
     def __init__(
-        self, files: Sequence[Path], columns: Columns, *, name: str, said_in: Path, facts: Mapping[str, Fact] | None = None
+        self,
+        files: Sequence[Path],
+        columns: Columns,
+        *,
+        name: str,
+        said_in: Path,
+        facts: Mapping[str, Fact] | None = None,
     ) -> None:
         self.name = name
         self.scope = f"tickets:{name}"

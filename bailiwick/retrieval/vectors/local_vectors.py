@@ -80,6 +80,11 @@ class LocalVectors:
                 if self._closed:
                     self._close()
 
+    def ids(self) -> set[str]:
+        """What the index in force holds."""
+        with self._lock:
+            return self.current().ids()
+
     def current(self) -> LocalIndex:
         """The index in force, with all that was written to it. Raises what ``LocalIndex.open`` does."""
         with self._lock:

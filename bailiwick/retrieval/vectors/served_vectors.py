@@ -90,6 +90,10 @@ class ServedVectors:
             return Nearest(ranking=ranking, note=note)
         raise RetrievalUnavailable("no Chroma server answers: " + "; ".join(failures), fix="start chroma run there")
 
+    def ids(self) -> set[str]:
+        """What the first server holds."""
+        return self._servers[0].for_writing(self._store.remembered("collection"), self.embedder_name).ids()
+
     def for_writing(self) -> list[Target]:
         """The collections of all servers that answer. Raises ConfigError when the first does not, EmbedderMismatch."""
         collection = self._store.remembered("collection")

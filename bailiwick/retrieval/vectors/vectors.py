@@ -24,6 +24,8 @@ class Nearest:
     """The answer of a vector index. Scores are cosines."""
 
     ranking: Ranking
+    asked: Vectors | None = None
+    """The question's vector, where it was made here."""
     note: str = ""
     """What is to be said of it: that a standby answered, say. Empty: nothing."""
 
@@ -66,6 +68,10 @@ class VectorRoom(Protocol):
 
         Raises what Chroma raises, and TimeoutError after ``seconds`` where that can be told.
         """
+        ...
+
+    def ids(self) -> set[str]:
+        """What the index in force holds. Raises as ``nearest``."""
         ...
 
     def for_writing(self) -> list[Target]:
