@@ -181,7 +181,7 @@ class KnowledgeBroken(BailiwickError):
 
 
 class EmbedderUnavailable(BailiwickError):
-    """Raised when the embedder does not answer, refuses the key or the address; what was embedded until then is kept."""
+    """Raised when the embedder does not answer, refuses the key or the address; what was embedded before is kept."""
 
 
 class ModelError(BailiwickError):

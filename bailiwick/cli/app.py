@@ -14,6 +14,7 @@ from bailiwick.cli.chat import chat
 from bailiwick.cli.doctor import doctor
 from bailiwick.cli.graph import graph
 from bailiwick.cli.ingest import ingest
+from bailiwick.cli.knowledge import knowledge
 from bailiwick.cli.policy import policy
 from bailiwick.cli.prompts import prompts
 from bailiwick.cli.sandbox import sandbox
@@ -32,6 +33,7 @@ for command in (up, ask, chat, ingest, graph, doctor):
 app.add_typer(policy, name="policy")
 app.add_typer(sandbox, name="sandbox")
 app.add_typer(prompts, name="prompts")
+app.add_typer(knowledge, name="knowledge")
 
 
 @app.command()

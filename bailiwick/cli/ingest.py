@@ -5,44 +5,141 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from bailiwick.cli.options import AsJson, ProjectFolder, told_errors
+from bailiwick.cli.options import AsJson, ProjectFolder, Tenant, told_errors
 
 __all__ = ["ingest"]
 
+SHOWN = 20
+"""Names that are told one by one; ``--json`` has them all."""
+WATCH_SECONDS = 300
+"""How often what is not in a folder is looked at again under ``--watch``."""
+
 
 def ingest(
-    paths: Annotated[list[Path] | None, typer.Argument(help="Files and folders; knowledge/ when not given.")] = None,
+    paths: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Files, folders, addresses of pages and sitemaps, .mbox archives, .source.yaml files; knowledge/ when"
+            " not given.",
+        ),
+    ] = None,
     project: ProjectFolder = None,
+    tenant: Tenant = "",
+    watch: Annotated[bool, typer.Option("--watch", help="Go on, and take in what changes. Ctrl-C ends it.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing; say what would be done.")] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Only what could not be taken in the last time.")
+    ] = False,
+    prune_all: Annotated[
+        bool, typer.Option("--prune-all", help="Take out what is gone even when more than half of a source is.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Take documents (markdown, HTML, PDF, CSV, text) into the knowledge; what has not changed is skipped.
+    """Take documents into the knowledge (markdown, HTML, PDF, DOCX, CSV, JSON, text, tickets, mail, rows of a query).
 
-    Exit code 1 when a document could not be read; the others are in.
+    What has not changed is skipped, and it may be stopped at any moment and run again. Exit code 1 when a document
+    could not be taken in; the others are in.
     """
     with told_errors():
-        from rich.console import Console
-        from rich.progress import Progress
-
         from bailiwick.project import Layout, find_root
         from bailiwick.retrieval import Knowledge
 
         layout = Layout(root=find_root(project))
-        console = Console(stderr=True, quiet=as_json)
-        with Knowledge.open(layout.index) as knowledge, Progress(console=console, transient=True) as bar:
-            task = bar.add_task("reading", total=None)
-            report = knowledge.ingest(
-                paths or [layout.knowledge], on_progress=lambda text: bar.update(task, description=text)
+        given = [each if "://" in each else Path(each) for each in paths or []] or [layout.knowledge]
+        how = {"dry_run": dry_run, "retry_failed": retry_failed, "prune_all": prune_all}
+        with Knowledge.open(layout.index, tenant=tenant) as knowledge:
+            failed = _once(knowledge, given, how, as_json=as_json)
+            while watch:
+                _wait_for_change([each for each in given if isinstance(each, Path)])
+                failed = _once(knowledge, given, how, as_json=as_json)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _once(knowledge: Any, given: Sequence[Path | str], how: dict[str, bool], *, as_json: bool) -> bool:
+    """Ingest and tell; give whether something could not be taken in."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from bailiwick.retrieval import IngestProgress
+
+    console = Console(stderr=True, quiet=as_json)
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[trouble]}"),
+        console=console,
+        transient=True,
+    )
+    with bar:
+        task = bar.add_task("reading", total=None, rate="", trouble="")
+
+        def show(told: IngestProgress) -> None:
+            trouble = [f"{told.skipped} skipped"] if told.skipped else []
+            trouble += [f"[red]{told.failed} failed[/]"] if told.failed else []
+            bar.update(
+                task,
+                description=str(told),
+                completed=told.done,
+                total=told.total,
+                rate=f"{told.per_second:.0f}/s" if told.per_second else "",
+                trouble=", ".join(trouble),
             )
+
+        report = knowledge.ingest(given, on_progress=show, **how)
     if as_json:
         sys.stdout.write(json.dumps(dataclasses.asdict(report), default=str) + "\n")
-    else:
-        console.print(f"{report.added} passages added, {report.unchanged} unchanged, {report.removed} removed")
-        for letter in report.dead_letters:
-            console.print(f"not taken in: {letter.source}: {letter.reason}", style="red", soft_wrap=True)
-    if report.dead_letters:
-        raise typer.Exit(1)
+        sys.stdout.flush()
+        return bool(report.dead_letters)
+    would = "would be " if report.dry_run else ""
+    rate = f" ({report.embedded / report.seconds:.0f} embedded a second)" if report.embedded > 100 else ""
+    console.print(
+        f"{report.added} passages {would}added, {report.unchanged} unchanged, {report.removed} {would}removed"
+        f" in {report.seconds:.1f} s{rate}"
+    )
+    if report.skipped:
+        console.print(f"skipped, since they are no documents: {_few(report.skipped)}", style="dim", soft_wrap=True)
+    if report.held_back:
+        console.print(
+            f"gone, but kept, since more than half of their source is gone at once: {_few(report.held_back)}."
+            " Ingest with --prune-all if that is meant",
+            style="yellow",
+            soft_wrap=True,
+        )
+    if report.behind:
+        console.print(f"not up to date, since they do not answer: {_few(report.behind)}", style="yellow")
+    for letter in report.dead_letters[:SHOWN]:
+        part = f" (passage {letter.passage[:8]})" if letter.passage else ""
+        console.print(f"not taken in: {letter.source}{part}: {letter.reason}", style="red", soft_wrap=True)
+    if len(report.dead_letters) > SHOWN:
+        console.print(f"… and {len(report.dead_letters) - SHOWN} more: bailiwick knowledge list --failed", style="red")
+    return bool(report.dead_letters)
+
+
+def _few(names: Sequence[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
+
+
+def _wait_for_change(paths: Sequence[Path]) -> None:
+    """Until something below ``paths`` changes, or it is time to look at what is elsewhere."""
+    import threading
+
+    import watchfiles
+
+    stop = threading.Event()
+    clock = threading.Timer(WATCH_SECONDS, stop.set)
+    clock.daemon = True
+    clock.start()
+    try:
+        next(iter(watchfiles.watch(*paths, stop_event=stop, raise_interrupt=True)), None)
+    finally:
+        clock.cancel()

@@ -12,7 +12,7 @@ import typer
 
 from bailiwick.errors import BailiwickError, ConfigError, InputRefused, ModelNotConfigured
 
-__all__ = ["AgentName", "AsJson", "ProjectFolder", "Roles", "SandboxKind", "Thread", "User", "told_errors"]
+__all__ = ["AgentName", "AsJson", "ProjectFolder", "Roles", "SandboxKind", "Tenant", "Thread", "User", "told_errors"]
 
 AgentName = Annotated[str, typer.Argument(help="The agent's name: that of its file under agents/.")]
 ProjectFolder = Annotated[
@@ -26,6 +26,9 @@ Roles = Annotated[
 ]
 SandboxKind = Annotated[
     Literal["auto", "docker", "bubblewrap"], typer.Option("--sandbox", help="What tools run in; there is no 'none'.")
+]
+Tenant = Annotated[
+    str, typer.Option(help="Whose knowledge it is; that of nobody in particular when not given.", show_default=False)
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document for a program to read.")]
 

@@ -66,7 +66,9 @@ async def _prepare(layout: Layout, console: Console, *, sandbox: Any) -> str:
         if layout.knowledge.is_dir():
             with console.status("knowledge") as status:
                 report = await asyncio.to_thread(
-                    project.knowledge.ingest, [layout.knowledge], on_progress=status.update
+                    project.knowledge.ingest,
+                    [layout.knowledge],
+                    on_progress=lambda told: status.update(str(told)),
                 )
             console.print(
                 f"knowledge: {report.added} passages added, {report.unchanged} unchanged, {report.removed} removed"

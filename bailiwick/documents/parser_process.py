@@ -1,7 +1,7 @@
 """Documents parsed in a process of their own, under limits of time and memory and without a way out.
 
-A parser is the first thing that a stranger's document meets, and a file of 40 KiB can ask for gigabytes or for hours. So
-it works in a child that may read its libraries and answer, and nothing else: it cannot write a file, start a program or
+A parser is the first thing that a stranger's document meets, and a file of 40 KiB can ask for gigabytes or hours. So it
+works in a child that may read its libraries and answer, and nothing else: it cannot write a file, start a program or
 open a socket (see ``parser_child``). One that takes too long or too much is killed; the next document gets a new one.
 """
 

@@ -23,7 +23,7 @@ def where_sql(where: Where) -> tuple[str, list[Any]]:
     values: list[Any] = []
     for key, wanted in where.items():
         condition, given = _condition(key, wanted)
-        conditions.append(f"chunks.source IN (SELECT source FROM facts WHERE key = ? AND {condition})")
+        conditions.append(f"chunks.source IN (SELECT source FROM facts WHERE key = ? AND {condition})")  # noqa: S608
         values += [key, *given]
     return " AND ".join(conditions) or "1", values
 

@@ -239,7 +239,7 @@ class Indexing:
         return self._tried(standby, feed)
 
     def _tried(self, target: Target, work: object) -> bool:
-        """Whether it could be done; a standby that cannot is left out from here on. The first one's failure is raised."""
+        """Whether it could be done. A standby that cannot is left out from here on."""
         try:
             assert callable(work)
             work()

@@ -53,7 +53,7 @@ def keyword_search(
     condition, values = where_sql(where or {})
     try:
         rows = database.execute(
-            "SELECT id, bm25(words, 1.0, 1.5) AS rank FROM words JOIN chunks ON number = words.rowid"
+            "SELECT id, bm25(words, 1.0, 1.5) AS rank FROM words JOIN chunks ON number = words.rowid"  # noqa: S608
             f" WHERE words MATCH ? AND {condition} ORDER BY rank LIMIT ?",
             (" OR ".join(f'"{word}"' for word in words), *values, at_most),
         ).fetchall()

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
 from bailiwick.errors import InputRefused, RetrievalUnavailable
 from bailiwick.resilience import seconds_left
@@ -163,6 +163,7 @@ class Knowledge:
         *,
         k: int = 4,
         where: Where | None = None,
+        only: Literal["vector", "keyword"] | None = None,
         timeout: float = 2.0,  # noqa: ASYNC109  half of a result is better than a TimeoutError
     ) -> Found:
         """The ``k`` passages that fit ``question`` best, within ``timeout`` seconds.
@@ -170,13 +171,13 @@ class Knowledge:
         Vectors and keywords are searched side by side; one that fails or is late is left out and named in ``degraded``.
         When both do, it is the last good answer to the same question, if there is one (``mode`` is then ``cached``).
         ``where`` narrows the documents down by their facts: ``{"kind": "pdf", "product": ["lantern", "lamp"],
-        "closed": {"from": "2026-01-01"}}``; None: all.
+        "closed": {"from": "2026-01-01"}}``; None: all. ``only`` asks one index by itself, to measure it.
 
         Raises RetrievalUnavailable when there is nothing at all, and InputRefused for a ``where`` that is none.
         """
         timeout = seconds_left(timeout)
         name = self._folder.name
-        asked = Search(question=question, k=k, where=where or {}, reranker=self._reranker)
+        asked = Search(question=question, k=k, where=where or {}, only=only, reranker=self._reranker)
         with span(f"retrieve {name}", "RETRIEVER", words.retrieval([], "none", query=question)) as opened:
             found = await self._search(asked, timeout)
             documents = [passage.as_dict() for passage in found.passages]
@@ -194,7 +195,7 @@ class Knowledge:
                 raise
             ago = f"the last good answer to this question, {time.monotonic() - at:.0f} s old"
             return dataclasses.replace(good, mode="cached", degraded=(error.message, ago))
-        if found.mode == "hybrid" and found.passages:
+        if found.mode == "hybrid" and found.passages and asked.only is None:
             self._last_good[key] = (time.monotonic(), found)
             self._last_good.move_to_end(key)
             while len(self._last_good) > LAST_GOOD:

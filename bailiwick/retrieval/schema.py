@@ -49,23 +49,27 @@ CREATE TABLE embeddings (model TEXT, text_hash TEXT, dimensions INTEGER, vector 
 {_DEAD_LETTERS}
 """
 
-FROM_VERSION_1 = f"""
+_NEW_COLUMNS = """
 ALTER TABLE sources ADD COLUMN link TEXT NOT NULL DEFAULT '';
 ALTER TABLE sources ADD COLUMN scope TEXT NOT NULL DEFAULT '';
 ALTER TABLE sources ADD COLUMN validator TEXT NOT NULL DEFAULT '';
 ALTER TABLE sources ADD COLUMN at REAL NOT NULL DEFAULT 0;
+"""
+
+_SET_ASIDE = """
 DROP TRIGGER chunks_in;
 DROP TRIGGER chunks_out;
 ALTER TABLE chunks RENAME TO chunks_of_version_1;
 DROP INDEX chunks_by_source;
 DROP INDEX chunks_by_state;
-{_CHUNKS}
+ALTER TABLE dead_letters RENAME TO dead_letters_of_version_1;
+"""
+
+_TAKE_OVER = """
 INSERT INTO chunks SELECT * FROM chunks_of_version_1;
 DROP TABLE chunks_of_version_1;
-{_TRIGGERS}
-{_FACTS}
-ALTER TABLE dead_letters RENAME TO dead_letters_of_version_1;
-{_DEAD_LETTERS}
 INSERT INTO dead_letters SELECT source, '', name, reason, at FROM dead_letters_of_version_1;
 DROP TABLE dead_letters_of_version_1;
 """
+
+FROM_VERSION_1 = "".join((_NEW_COLUMNS, _SET_ASIDE, _CHUNKS, _DEAD_LETTERS, _FACTS, _TAKE_OVER, _TRIGGERS))

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from bailiwick.documents import indexed_text
 from bailiwick.errors import RetrievalUnavailable
@@ -52,6 +53,8 @@ class Search:
     question: str
     k: int
     where: Where = field(default_factory=dict[str, object])
+    only: Literal["vector", "keyword"] | None = None
+    """One index by itself, to be measured. None: both."""
     reranker: Reranker | None = None
 
 
@@ -78,6 +81,8 @@ async def search(store: Store, vectors: VectorRoom, legs: Legs, asked: Search, *
     by_words: Ranking | None = None
     degraded: list[str] = []
     for name, leg in (("vector", by_vector), ("keyword", by_keyword)):
+        if asked.only not in (None, name):
+            continue
         if not leg.done():
             leg.cancel()
             degraded.append(f"{name} search: no answer within {seconds:.1f} s")

@@ -174,8 +174,8 @@ class Store:
         """Write the document's passages; give how many are new, stayed, and are to leave once the new ones stand."""
         with self.writing() as database:
             database.execute(
-                "INSERT INTO sources VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (source) DO UPDATE SET name = excluded.name,"
-                " digest = excluded.digest, link = excluded.link, scope = excluded.scope,"
+                "INSERT INTO sources VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (source) DO UPDATE"
+                " SET name = excluded.name, digest = excluded.digest, link = excluded.link, scope = excluded.scope,"
                 " validator = excluded.validator, at = excluded.at",
                 (source, name, digest, link, scope, validator, time.time()),
             )

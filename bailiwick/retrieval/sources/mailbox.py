@@ -6,11 +6,10 @@ import email.policy
 import hashlib
 import mailbox
 from collections.abc import Iterator, Mapping, Sequence
-from email.message import EmailMessage
+from contextlib import suppress
 from email.parser import BytesParser
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import cast
 
 from bailiwick.documents import Fact, Section
 from bailiwick.errors import DocumentError
@@ -51,10 +50,8 @@ class Mailbox:
         key = str(head.get("message-id", "")).strip(" <>") or hashlib.sha256(raw).hexdigest()[:32]
         facts: dict[str, Fact] = dict(self._facts)
         if date := head.get("date"):
-            try:
+            with suppress(ValueError):
                 facts["date"] = parsedate_to_datetime(str(date)).date().isoformat()
-            except ValueError:
-                pass
         subject = " ".join(str(head.get("subject", "")).split())
         return Item(
             source=f"{self.scope}#{key}",
@@ -65,7 +62,7 @@ class Mailbox:
 
 
 def _content(raw: bytes) -> Content:
-    message = cast("EmailMessage", BytesParser(policy=email.policy.default).parsebytes(raw))
+    message = BytesParser(policy=email.policy.default).parsebytes(raw)
     subject = " ".join(str(message.get("subject", "")).split())
     try:
         plain = message.get_body(("plain",))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,7 +18,7 @@ __all__ = ["open_sources"]
 
 
 @contextmanager
-def open_sources(given: Sequence[Path | str], *, seen_from: Path) -> Iterator[list[Source]]:
+def open_sources(given: Sequence[Path | str], *, seen_from: Path) -> Generator[list[Source]]:
     """The sources of these, and their connections for as long as the context lasts.
 
     An address that ends in ``.xml`` or ``.xml.gz`` is a sitemap, any other a page; a file that ends in ``.mbox`` is a

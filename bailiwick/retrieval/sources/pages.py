@@ -6,7 +6,9 @@ import fnmatch
 import gzip
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from importlib import import_module
 from pathlib import PurePosixPath
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from bailiwick.documents import MAX_BYTES, SUFFIXES, Fact
@@ -128,8 +130,7 @@ def _content(fetched: Fetched) -> Content | None:
 
 def _listed(fetched: Fetched) -> tuple[str, list[str]]:
     """The root's name, and the addresses in it."""
-    from lxml import etree
-
+    etree = cast("Any", import_module("lxml.etree"))  # it has no types
     data = fetched.data or b""
     if data[:2] == b"\x1f\x8b":
         data = _unpacked(data)

@@ -109,14 +109,7 @@ def _validated(file: Path) -> _Folder | _Urls | _SitemapTold | _TicketsTold | _M
         raise ConfigError(f"it cannot be read: {error}", file=file, fix="write YAML with a kind") from error
     except ValidationError as error:
         first = error.errors()[0]
-        key = (
-            ".".join(
-                str(part)
-                for part in first["loc"]
-                if part not in ("folder", "urls", "sitemap", "tickets", "mbox", "sql")
-            )
-            or "kind"
-        )
+        key = ".".join(str(part) for part in first["loc"][1:]) or "kind"  # the first is the kind
         raise ConfigError(first["msg"], file=file, key=key, fix="see docs/knowledge.md for each kind's keys") from error
 
 

@@ -87,7 +87,7 @@ class Web:
             headers["if-none-match" if kind == "etag" else "if-modified-since"] = value
         until = time.monotonic() + SECONDS
         with self._client.stream("GET", url, headers=headers) as answer:
-            if answer.status_code == httpx.codes.NOT_MODIFIED:
+            if answer.status_code == 304:
                 return Fetched(url=str(answer.url), data=None, media_type="", validator=validator)
             answer.raise_for_status()
             data = bytearray()

@@ -10,6 +10,7 @@ that there was a change.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -74,7 +75,10 @@ class LocalIndex:
     def keep_whole(self) -> None:
         """From now on no flush: a kill at any moment leaves what there is."""
         modify = cast("Any", self._collection).modify
-        modify(configuration={"hnsw": {"sync_threshold": _NEVER}})
+        with warnings.catch_warnings():
+            # It says of every collection whose vectors are made elsewhere that it is made in an old way.
+            warnings.filterwarnings("ignore", "legacy embedding function config", DeprecationWarning)
+            modify(configuration={"hnsw": {"sync_threshold": _NEVER}})
 
     def put(self, ids: Sequence[str], vectors: Vectors) -> None:
         self._collection.upsert(ids=list(ids), embeddings=vectors)

@@ -1,4 +1,4 @@
-"""Vectors on Chroma servers: one that takes part in every search, and standbys that are fed from the same ``rag.db``."""
+"""Vectors on Chroma servers: one that answers, and standbys that are fed from the same ``rag.db``."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ class ServedVectors:
         """Its servers see to their files by themselves."""
 
     def rebuild(self, tell: Callable[[int, int], None], *, embedder: str | None = None) -> int:
-        """See ``VectorRoom.rebuild``: a new collection is filled on every server, and then takes the old one's place."""
+        """See ``VectorRoom.rebuild``: a new collection is filled on every server, then takes the old one's place."""
         if embedder is not None:
             self._asked, self._embedder = embedder, None
         maker = self.embedder()
@@ -188,7 +188,7 @@ class _Server:
             found.raise_for_status()
             self._known = {collection: str(found.json()["id"])}
         answer = self._http.post(_QUERY.format(id=self._known[collection]), json=asked, timeout=timeout)
-        if answer.status_code == httpx.codes.NOT_FOUND:
+        if answer.status_code == 404:
             self._known.clear()
         answer.raise_for_status()
         said = answer.json()
@@ -202,7 +202,7 @@ class _Server:
             embedding_function=None,
             configuration={"hnsw": {"space": "cosine"}},
         )
-        made_by = str((found.metadata or {}).get("embedder", ""))
+        made_by = str(cast("dict[str, Any]", found.metadata or {}).get("embedder", ""))
         if made_by != embedder:
             raise mismatch(self.address, made_by, embedder)
         return _ServedTarget(self.address, found)
