@@ -8,11 +8,14 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from bailiwick.cli.options import AsJson, ProjectFolder, Tenant, told_errors
+
+if TYPE_CHECKING:
+    from bailiwick.retrieval import Found, Knowledge
 
 __all__ = ["knowledge"]
 
@@ -87,7 +90,7 @@ def search(
     with told_errors(), _opened(project, tenant) as held:
         facts = _facts(where or [])
 
-        async def ask() -> Any:
+        async def ask() -> Found:
             await held.ready()
             return await held.search(question, k=k, where=facts, timeout=timeout)
 
@@ -196,7 +199,7 @@ def evaluate(
     sys.stdout.write(result.as_text(worst=worst))
 
 
-def _opened(project: Path | None, tenant: str) -> Any:
+def _opened(project: Path | None, tenant: str) -> Knowledge:
     from bailiwick.project import Layout, find_root
     from bailiwick.retrieval import Knowledge
 
@@ -233,7 +236,7 @@ def _value(text: str) -> str | int | float:
 
 def _shown(value: object) -> str:
     if isinstance(value, list):
-        return "|".join(str(each) for each in value)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+        return "|".join(str(each) for each in cast("list[Any]", value))
     return str(value)
 
 

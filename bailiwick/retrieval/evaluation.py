@@ -92,8 +92,8 @@ def evaluate(knowledge: Knowledge, questions: Path, *, k: int = 5) -> Evaluation
     """Ask every question of the CSV file ``questions`` and compare what is found with what it names.
 
     Columns: ``question``, and ``relevant`` with what answers it, several separated by semicolons: a citation
-    (``returns.md, How long you have``), a document's name (any of its passages will do), or words of a passage in double
-    quotes. Empty: nothing answers it. Blocks. Raises ConfigError for a file that is none.
+    (``returns.md, How long you have``), a document's name (any of its passages will do), or words of a passage in
+    double quotes. Empty: nothing answers it. Blocks. Raises ConfigError for a file that is none.
     """
     rows = _rows(questions)
     return asyncio.run(_evaluate(knowledge, rows, k))

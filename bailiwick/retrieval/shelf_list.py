@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -115,5 +116,13 @@ def stats(folder: Path, store: Store, vectors: VectorRoom) -> KnowledgeStats:
                 "cached_vectors": "SELECT count(*) FROM embeddings",
             }.items():
                 counts[name] = database.execute(query).fetchone()[0]
-    files = [file for file in folder.rglob("*") if file.is_file() and "tenants" not in file.relative_to(folder).parts]
-    return KnowledgeStats(**counts, embedder=vectors.embedder_name, bytes=sum(file.stat().st_size for file in files))
+    return KnowledgeStats(**counts, embedder=vectors.embedder_name, bytes=_bytes_below(folder))
+
+
+def _bytes_below(folder: Path) -> int:
+    count = 0
+    for file in folder.rglob("*"):
+        if "tenants" not in file.relative_to(folder).parts:
+            with suppress(FileNotFoundError):  # SQLite's own come and go
+                count += file.stat().st_size if file.is_file() else 0
+    return count
