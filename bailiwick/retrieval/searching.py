@@ -161,7 +161,7 @@ def _together(
         # With a broken keyword index the cosines have to decide alone.
         with suppress(sqlite3.Error), closing(Weighing(database, asked.question)) as weighing:
             shares = weighing.shares({each.id: indexed_text(each.heading, each.text) for each in found})
-    fused = fuse(found, shares, hybrid=nearest is not None and by_words is not None)
+    fused = fuse(found, shares, embedder=vectors.embedder_name)
     by_id = {each.id: each for each in found}
     kept = without_repeats([name for name, _ in fused], {each.id: each.text for each in found})
     scores = dict(fused)

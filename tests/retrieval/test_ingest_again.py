@@ -180,7 +180,7 @@ async def test_a_search_sees_what_another_process_ingested_since(shelf, ingest_e
         found = await knowledge.search("Who repairs bicycles?", timeout=10)
         assert found.passages[0].text == "Olga repairs bicycles."
         # By its vector too, not only by its words: both indexes put it first.
-        assert found.passages[0].score == pytest.approx(2 / 4)
+        assert found.passages[0].score == pytest.approx(1.0)
 
 
 async def test_searches_go_on_while_documents_come_in(shelf) -> None:
