@@ -53,19 +53,20 @@ def cut(source: str, sections: Iterable[Section], *, tenant: str = "default") ->
     seen: Counter[str] = Counter()
     chunks: list[Chunk] = []
     for section in sections:
-        for piece in splitter.create_documents([section.text]):
+        heading = _whole(section.heading)
+        for piece in splitter.create_documents([_whole(section.text)]):
             text = piece.page_content
             if len(chunks) == MAX_PASSAGES:
                 raise DocumentError(f"it makes more than {MAX_PASSAGES} passages", fix="split it")
             start = section.start + int(piece.metadata["start_index"])
-            indexed_hash = digest(indexed_text(section.heading, text))
+            indexed_hash = digest(indexed_text(heading, text))
             occurrence = seen[indexed_hash]
             seen[indexed_hash] += 1
             chunks.append(
                 Chunk(
                     id=digest("\x1f".join((tenant, source, CHUNKER, indexed_hash, str(occurrence))))[:32],
                     text=text,
-                    heading=section.heading,
+                    heading=heading,
                     page=section.page,
                     row=section.row,
                     start=start,
@@ -75,6 +76,11 @@ def cut(source: str, sections: Iterable[Section], *, tenant: str = "default") ->
                 )
             )
     return chunks
+
+
+def _whole(text: str) -> str:
+    """Halves of characters, which JSON and some PDF fonts give, are text to Python and to nobody else."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def indexed_text(heading: str, text: str) -> str:

@@ -29,8 +29,7 @@ def pdf_pages(content: bytes) -> list[Section]:
         count = len(reader.pages)
         if count > MAX_PAGES:
             raise DocumentError(f"it has {count} pages, more than {MAX_PAGES}", fix="split it")
-        # Some fonts give halves of characters, which are text to Python and to nobody else.
-        texts = [page.extract_text().encode("utf-8", "replace").decode() for page in reader.pages]
+        texts = [page.extract_text() for page in reader.pages]
     except DocumentError:
         raise
     except Exception as error:  # a damaged file makes pypdf fail in every way there is

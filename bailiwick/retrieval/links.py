@@ -21,7 +21,7 @@ def link_to(source: str, link: str, text: str, page: int | None, *, seen_from: P
         link = (seen_from / source).resolve().as_uri()
     if page is not None:
         return f"{link}#page={page}"
-    if link.startswith(("http://", "https://")) and "#" not in link:
+    if link == source and "#" not in link:  # a page; a record's link leads to where its words may look different
         words = text.split(maxsplit=WORDS)[:WORDS]
         return f"{link}#:~:text={quote(' '.join(words), safe='')}"
     return link

@@ -59,13 +59,13 @@ class Embedding:
         *,
         on_made: Callable[[dict[str, Vectors]], None],
         on_refused: Callable[[str, str], None],
-        patience: float = PATIENCE_SECONDS,
+        patience: float | None = None,
     ) -> None:
         self._embedder = embedder
         self._manners = manners_of(embedder)
         self._on_made = on_made
         self._on_refused = on_refused
-        self._patience = patience
+        self._patience = PATIENCE_SECONDS if patience is None else patience
         self._pace = Pace()
         self._waiting: deque[_Batch] = deque()
         self._at_work = 0

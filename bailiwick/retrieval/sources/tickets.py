@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from bailiwick.documents import Fact
+from bailiwick.documents import Fact, csv_delimiter
 from bailiwick.errors import ConfigError, DocumentError
 from bailiwick.retrieval.sources.columns import Columns, record_item
 from bailiwick.retrieval.sources.item import Item
@@ -78,12 +78,8 @@ def _records(file: Path) -> Iterator[Mapping[str, Any]]:
 
 def _rows(head: str, lines: Any) -> Iterator[Mapping[str, Any]]:
     lines.seek(0)
-    try:
-        dialect = csv.Sniffer().sniff(head, delimiters=",;\t|")
-    except csv.Error:
-        dialect = csv.excel
     csv.field_size_limit(MAX_FIELD_CHARACTERS)
-    for number, row in enumerate(csv.DictReader(lines, dialect=dialect, strict=True), start=1):
+    for number, row in enumerate(csv.DictReader(lines, delimiter=csv_delimiter(head), strict=True), start=1):
         if None in row:
             raise DocumentError(f"row {number} has more values than columns", fix="quote its commas")
         yield row
