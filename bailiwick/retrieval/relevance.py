@@ -9,9 +9,11 @@ __all__ = ["is_relevant"]
 # Chosen on tests/retrieval/questions.csv and desk_questions.csv: right about 95 of 100 ordinary questions, and as few
 # as may be of those that use other words than the documents called beside the point. An embedder whose cosines are
 # higher throughout errs towards relevant, and leaves it to the model to say that a passage does not help.
-_STATIC = (0.50, 0.34)
-_CONTEXTUAL = (0.25, 0.31)
-"""What the share of the question's words counts beside the cosine, and what both must come to. Fitted with MiniLM."""
+SHARE = 0.25
+"""What the share of the question's words counts beside the cosine."""
+STATIC = 0.34
+CONTEXTUAL = 0.31
+"""What both must come to. Fitted with MiniLM."""
 KEYWORD_ALONE = 0.44
 
 
@@ -29,5 +31,5 @@ def is_relevant(
     """
     if similarities is None:
         return any(shares.get(passage, 0.0) >= KEYWORD_ALONE for passage in passages)
-    weight, least = _STATIC if embedder == "static" else _CONTEXTUAL
-    return any(similarities.get(passage, 0.0) + weight * shares.get(passage, 0.0) >= least for passage in passages)
+    least = STATIC if embedder == "static" else CONTEXTUAL
+    return any(similarities.get(passage, 0.0) + SHARE * shares.get(passage, 0.0) >= least for passage in passages)

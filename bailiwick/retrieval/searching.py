@@ -66,6 +66,8 @@ async def search(store: Store, vectors: VectorRoom, legs: Legs, asked: Search, *
     asked = replace(asked, question=asked.question[:QUESTION_CHARACTERS].encode("utf-8", "replace").decode())
     if not store.exists():
         return Found(passages=(), mode="none", degraded=("nothing was ingested yet",))
+    if seconds <= 0:
+        raise RetrievalUnavailable(f"no answer within {seconds:.1f} s", fix="give the search more time")
     loop = asyncio.get_running_loop()
     by_vector = loop.run_in_executor(legs.vector, _by_vector, store, vectors, asked, until)
     by_keyword = loop.run_in_executor(legs.keyword, _by_keyword, store, asked, until)

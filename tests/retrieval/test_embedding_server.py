@@ -13,7 +13,6 @@ from pydantic import SecretStr
 
 from bailiwick.errors import EmbedderUnavailable
 from bailiwick.retrieval import Knowledge, LangChainEmbedder, Manners
-from bailiwick.retrieval.embedders import Embedding
 from tests.retrieval.embedding_server import EmbeddingServer, embedding_server
 
 
@@ -61,23 +60,6 @@ def test_a_server_that_says_429_gets_everything_once_and_is_waited_for_as_it_ask
     assert server.statuses[429] > 0
     assert_each_once(server, 200)
     assert len(shelf.vectors()) == 200
-
-
-@pytest.mark.parametrize("burst", [25, 5], ids=["a-bucket-of-a-second", "a-small-bucket"])
-def test_a_server_is_kept_at_the_rate_that_it_allows(burst: float) -> None:
-    """Measured once the pace is found, over what the server let through between its own clock's ticks."""
-    done: dict[str, Any] = {}
-    with embedding_server(per_second=50, burst=burst, retry_after="1") as server:
-        with Embedding(asks(server, Few), on_made=done.update, on_refused=lambda *_: None) as embedding:
-            for number in range(0, 1100 * 2, 2):
-                embedding.submit({str(number): f"text {number}", str(number + 1): f"text {number + 1}"})
-        times = server.answered_at
-    assert len(done) == 2200
-    assert_each_once(server, 2200)
-    # Without the first seconds, in which the pace is found, and the last, in which there is no more to ask for.
-    steady = [at for at in times if times[0] + 8 <= at <= times[-1] - 0.5]
-    rate = (len(steady) - 1) / (steady[-1] - steady[0])
-    assert rate >= 0.95 * 50, f"{rate:.1f} of 50 a second"
 
 
 def test_a_batch_that_is_too_large_is_halved_until_it_fits(shelf) -> None:

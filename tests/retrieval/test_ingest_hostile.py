@@ -175,4 +175,7 @@ async def test_word_documents_are_cited_by_their_headings(shelf) -> None:
         assert found.passages[0].citation == "manual.docx, Spare parts"
         assert "| Glass chimney | 18 euro |" in found.passages[0].text
         found = await knowledge.search("burner price", timeout=10)
-        assert (found.passages[0].citation, found.passages[0].text) == ("list.json, row 1", "part: Burner; price.euro: 22")
+        assert (found.passages[0].citation, found.passages[0].text) == (
+            "list.json, row 1",
+            "part: Burner; price.euro: 22",
+        )

@@ -37,9 +37,7 @@ async def test_tickets_of_a_crm_come_in_by_their_columns(shelf) -> None:
     shelf.write({"crm.csv": EXPORT, "crm.source.yaml": f"kind: tickets\nfile: crm.csv\n{COLUMNS}"})
     report = ingest(shelf, "crm.source.yaml")
     assert report.added == 2
-    assert [(letter.source, letter.reason) for letter in report.dead_letters] == [
-        ("crm#T-3", "there is no text in it")
-    ]
+    assert [(letter.source, letter.reason) for letter in report.dead_letters] == [("crm#T-3", "there is no text in it")]
     with Knowledge.open(shelf.index) as knowledge:
         found = await knowledge.search("my wick burns away", where={"product": "lantern"}, timeout=10)
         assert [passage.link for passage in found.passages] == ["https://crm.example/tickets/T-1"]
@@ -157,8 +155,10 @@ def test_rows_of_a_query_to_postgresql_come_in_by_an_address_from_the_environmen
 
     with psycopg.connect(postgresql) as database:
         database.execute("CREATE TABLE tickets (id INTEGER PRIMARY KEY, body TEXT, product TEXT)")
-        database.execute("INSERT INTO tickets SELECT n, 'Lantern ' || n || ' went out.', 'lantern' FROM"
-                         " generate_series(1, 1200) AS n")
+        database.execute(
+            "INSERT INTO tickets SELECT n, 'Lantern ' || n || ' went out.', 'lantern' FROM"
+            " generate_series(1, 1200) AS n"
+        )
     monkeypatch.setenv("SHOP_DATABASE", postgresql)
     told = "kind: sql\ndatabase: SHOP_DATABASE\nquery: {}\ncolumns: {{id: id, text: body, metadata: {{product: product}}}}\n"
     shelf.write({"shop.source.yaml": told.format("SELECT id, body, product FROM tickets ORDER BY id")})

@@ -215,7 +215,7 @@ class Embedding:
             if batch.attempts < ATTEMPTS or (status is None and not alive):
                 if now - self._answered_at > self._patience:
                     raise self._unavailable(error) from error
-                pause = asked_to_wait(error) or min(20.0, 0.5 * 2**batch.attempts) * random.uniform(0.5, 1.0)  # noqa: S311
+                pause = asked_to_wait(error) or min(20.0, 0.25 * 2**batch.attempts) * random.uniform(0.5, 1.0)  # noqa: S311
                 self._again(batch, pause)
                 return
             if len(batch.texts) == 1 and not alive:
