@@ -6,6 +6,7 @@ import dataclasses
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,7 +53,8 @@ def verify(folder: Path, store: Store, vectors: VectorRoom, *, every: bool) -> V
     if not store.exists():
         return Verdict(passages=0)
     count = store.count("indexed")
-    command = [sys.executable, "-m", "bailiwick.retrieval.verify", str(folder), vectors.embedder_name, str(int(every))]
+    asked = json.dumps([str(folder), vectors.embedder_name, every, vectors.servers])
+    command = [sys.executable, "-m", "bailiwick.retrieval.verify", asked]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)  # noqa: S603  our own module
     except subprocess.TimeoutExpired:
@@ -65,12 +67,12 @@ def verify(folder: Path, store: Store, vectors: VectorRoom, *, every: bool) -> V
     return Verdict(**json.loads(last))
 
 
-def _look(folder: Path, embedder: str, *, every: bool) -> Verdict:
+def _look(folder: Path, embedder: str, *, every: bool, servers: Sequence[str]) -> Verdict:
     """In a process of its own."""
     from bailiwick.retrieval.vectors import open_vectors
 
     store = Store(folder / "rag.db")
-    room = open_vectors(folder / "chroma", store, embedder)
+    room = open_vectors(folder / "chroma", store, embedder, servers=servers)
     said = store.ids("indexed")
     try:
         there = room.ids()
@@ -100,5 +102,6 @@ def _look(folder: Path, embedder: str, *, every: bool) -> Verdict:
 
 
 if __name__ == "__main__":
-    verdict = _look(Path(sys.argv[1]), sys.argv[2], every=sys.argv[3] == "1")
+    where, made_by, all_of_them, addresses = json.loads(sys.argv[1])
+    verdict = _look(Path(where), made_by, every=all_of_them, servers=addresses)
     sys.stdout.write(json.dumps(dataclasses.asdict(verdict)) + "\n")

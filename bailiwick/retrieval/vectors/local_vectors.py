@@ -27,6 +27,8 @@ class LocalVectors:
     ``auto`` is the embedder that the index in force was made with, and the default one where there is none.
     """
 
+    servers: Sequence[str] = ()
+
     def __init__(self, folder: Path, store: Store, embedder: str | Embedder) -> None:
         self._folder = folder
         self._store = store

@@ -6,7 +6,8 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, cast
+from contextlib import suppress
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -23,8 +24,9 @@ __all__ = ["ServedVectors"]
 DOWN_SECONDS = 15.0
 """How long a server that did not answer is asked last."""
 PAGE = 5000
+WRITE_SECONDS = 60.0
 
-_QUERY = "/api/v2/tenants/default_tenant/databases/default_database/collections/{id}/query"
+_COLLECTIONS = "/api/v2/tenants/default_tenant/databases/default_database/collections"
 
 
 class ServedVectors:
@@ -35,6 +37,7 @@ class ServedVectors:
     """
 
     def __init__(self, servers: Sequence[str], store: Store, embedder: str | Embedder) -> None:
+        self.servers = tuple(servers)
         self._servers = [_Server(address) for address in servers]
         self._store = store
         self._asked = embedder
@@ -156,7 +159,7 @@ class ServedVectors:
 
 
 class _Server:
-    """One Chroma server."""
+    """One Chroma server, by its public HTTP interface: Chroma's own client waits without end for one that hangs."""
 
     def __init__(self, address: str) -> None:
         parts = urlsplit(address)
@@ -168,15 +171,12 @@ class _Server:
             )
         self.address = address.rstrip("/")
         self.down_until = 0.0
-        self._host, self._port, self._tls = parts.hostname, parts.port or 8000, parts.scheme == "https"
-        # Chroma's own client waits without end, so a question is asked by its public HTTP interface instead.
-        self._http = httpx.Client(base_url=self.address)
+        self._http = httpx.Client(base_url=self.address + _COLLECTIONS, timeout=WRITE_SECONDS)
         self._known: dict[str, str] = {}
-        self._client: Any = None
 
     def nearest(
         self, collection: str, question: Vectors, at_most: int, among: Sequence[str] | None, seconds: float
-    ) -> list[tuple[str, float]]:
+    ) -> Ranking:
         if among is not None and not among:
             return []
         asked: dict[str, Any] = {"query_embeddings": question.tolist(), "n_results": at_most, "include": ["distances"]}
@@ -184,10 +184,10 @@ class _Server:
             asked["ids"] = list(among)
         timeout = httpx.Timeout(seconds, connect=min(seconds, 1.0))
         if collection not in self._known:
-            found = self._http.get(_QUERY.format(id=collection).removesuffix("/query"), timeout=timeout)
+            found = self._http.get(f"/{collection}", timeout=timeout)
             found.raise_for_status()
             self._known = {collection: str(found.json()["id"])}
-        answer = self._http.post(_QUERY.format(id=self._known[collection]), json=asked, timeout=timeout)
+        answer = self._http.post(f"/{self._known[collection]}/query", json=asked, timeout=timeout)
         if answer.status_code == 404:
             self._known.clear()
         answer.raise_for_status()
@@ -195,58 +195,52 @@ class _Server:
         return [(name, 1.0 - float(far)) for name, far in zip(said["ids"][0], said["distances"][0], strict=True)]
 
     def for_writing(self, collection: str, embedder: str) -> _ServedTarget:
-        client = self._connected()
-        found = client.get_or_create_collection(
-            collection,
-            metadata={"embedder": embedder},
-            embedding_function=None,
-            configuration={"hnsw": {"space": "cosine"}},
+        made = self._http.post(
+            "",
+            json={
+                "name": collection,
+                "metadata": {"embedder": embedder},
+                "configuration": {"hnsw": {"space": "cosine"}},
+                "get_or_create": True,
+            },
         )
-        made_by = str(cast("dict[str, Any]", found.metadata or {}).get("embedder", ""))
+        made.raise_for_status()
+        said = made.json()
+        made_by = str((said.get("metadata") or {}).get("embedder", ""))
         if made_by != embedder:
             raise mismatch(self.address, made_by, embedder)
-        return _ServedTarget(self.address, found)
+        return _ServedTarget(self.address, self._http, str(said["id"]))
 
     def delete(self, collection: str) -> None:
-        import chromadb.errors
-
-        try:
-            self._connected().delete_collection(collection)
-        except (chromadb.errors.ChromaError, httpx.HTTPError, ValueError):
-            return  # it is not there, or the server is not; nobody will ask for it any more
+        with suppress(httpx.HTTPError):  # nobody will ask for it any more
+            self._http.delete(f"/{collection}")
 
     def close(self) -> None:
         self._http.close()
-        if self._client is not None:
-            self._client.close()
-
-    def _connected(self) -> Any:
-        if self._client is None:
-            import chromadb
-            from chromadb.config import Settings
-
-            settings = cast("Any", Settings)(_env_file=None, anonymized_telemetry=False)
-            self._http.get("/api/v2/heartbeat", timeout=5.0).raise_for_status()  # with an end, unlike the client's own
-            self._client = chromadb.HttpClient(host=self._host, port=self._port, ssl=self._tls, settings=settings)
-        return self._client
 
 
 class _ServedTarget:
-    def __init__(self, name: str, collection: Any) -> None:
+    def __init__(self, name: str, http: httpx.Client, collection: str) -> None:
         self.name = name
+        self._http = http
         self._collection = collection
 
     def ids(self) -> set[str]:
         found: set[str] = set()
-        while page := self._collection.get(include=[], limit=PAGE, offset=len(found))["ids"]:
+        while page := self._ask("get", {"include": [], "limit": PAGE, "offset": len(found)})["ids"]:
             found.update(page)
         return found
 
     def put(self, ids: Sequence[str], vectors: Vectors) -> None:
-        self._collection.upsert(ids=list(ids), embeddings=vectors)
+        self._ask("upsert", {"ids": list(ids), "embeddings": vectors.tolist()})
 
     def drop(self, ids: Sequence[str]) -> None:
-        self._collection.delete(ids=list(ids))
+        self._ask("delete", {"ids": list(ids)})
+
+    def _ask(self, what: str, given: dict[str, Any]) -> Any:
+        answer = self._http.post(f"/{self._collection}/{what}", json=given)
+        answer.raise_for_status()
+        return answer.json()
 
 
 class _Behind:

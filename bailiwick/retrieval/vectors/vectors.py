@@ -47,6 +47,11 @@ class VectorRoom(Protocol):
     """The vectors of one knowledge, and the embedder that goes with them."""
 
     @property
+    def servers(self) -> Sequence[str]:
+        """Addresses of the servers that hold them. Empty: they are on this machine."""
+        ...
+
+    @property
     def embedder_name(self) -> str: ...
 
     def embedder(self) -> Embedder:
