@@ -17,7 +17,7 @@ from bailiwick.documents import indexed_text
 from bailiwick.errors import ConfigError, EmbedderMismatch, RetrievalUnavailable
 from bailiwick.retrieval.embedders import Embedder, Vectors, default_embedder, make_embedder
 from bailiwick.retrieval.store import Store
-from bailiwick.retrieval.vectors.vectors import BATCH, Nearest, Target, mismatch
+from bailiwick.retrieval.vectors.vectors import BATCH, Nearest, Ranking, Target, mismatch
 
 __all__ = ["ServedVectors"]
 
@@ -26,7 +26,7 @@ DOWN_SECONDS = 15.0
 PAGE = 5000
 WRITE_SECONDS = 60.0
 
-_COLLECTIONS = "/api/v2/tenants/default_tenant/databases/default_database/collections"
+_DATABASE = "/api/v2/tenants/default_tenant/databases/default_database"
 
 
 class ServedVectors:
@@ -171,7 +171,7 @@ class _Server:
             )
         self.address = address.rstrip("/")
         self.down_until = 0.0
-        self._http = httpx.Client(base_url=self.address + _COLLECTIONS, timeout=WRITE_SECONDS)
+        self._http = httpx.Client(base_url=self.address + _DATABASE, timeout=WRITE_SECONDS)
         self._known: dict[str, str] = {}
 
     def nearest(
@@ -184,10 +184,10 @@ class _Server:
             asked["ids"] = list(among)
         timeout = httpx.Timeout(seconds, connect=min(seconds, 1.0))
         if collection not in self._known:
-            found = self._http.get(f"/{collection}", timeout=timeout)
+            found = self._http.get(f"/collections/{collection}", timeout=timeout)
             found.raise_for_status()
             self._known = {collection: str(found.json()["id"])}
-        answer = self._http.post(f"/{self._known[collection]}/query", json=asked, timeout=timeout)
+        answer = self._http.post(f"/collections/{self._known[collection]}/query", json=asked, timeout=timeout)
         if answer.status_code == 404:
             self._known.clear()
         answer.raise_for_status()
@@ -196,7 +196,7 @@ class _Server:
 
     def for_writing(self, collection: str, embedder: str) -> _ServedTarget:
         made = self._http.post(
-            "",
+            "/collections",
             json={
                 "name": collection,
                 "metadata": {"embedder": embedder},
@@ -213,7 +213,7 @@ class _Server:
 
     def delete(self, collection: str) -> None:
         with suppress(httpx.HTTPError):  # nobody will ask for it any more
-            self._http.delete(f"/{collection}")
+            self._http.delete(f"/collections/{collection}")
 
     def close(self) -> None:
         self._http.close()
@@ -238,7 +238,7 @@ class _ServedTarget:
         self._ask("delete", {"ids": list(ids)})
 
     def _ask(self, what: str, given: dict[str, Any]) -> Any:
-        answer = self._http.post(f"/{self._collection}/{what}", json=given)
+        answer = self._http.post(f"/collections/{self._collection}/{what}", json=given)
         answer.raise_for_status()
         return answer.json()
 
