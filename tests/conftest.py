@@ -44,9 +44,11 @@ def nothing_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         "BAILIWICK_SANDBOX",
         "BAILIWICK_PROJECT",
         "BAILIWICK_DATABASE",
+        "BAILIWICK_CHROMA",
     ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PHOENIX_COLLECTOR_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setenv("BAILIWICK_EMBEDDER", "static")  # whatever weights this machine has
 
 
 @pytest.fixture(autouse=True)

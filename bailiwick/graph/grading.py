@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
+from langgraph.runtime import Runtime
 
 from bailiwick.graph.citations import cited_passages
 from bailiwick.graph.nodes import Nodes
@@ -19,6 +20,7 @@ from bailiwick.graph.requests import aside, question_key, requests_made
 from bailiwick.graph.state import Answer, Given, Searches
 from bailiwick.graph.transcript import transcript
 from bailiwick.prompts import unnumbered
+from bailiwick.toolbox import Session
 from bailiwick.tracing import span
 
 __all__ = ["Grading"]
@@ -50,12 +52,12 @@ class Grading:
     nothing: str = "I searched our documents, also in other words, and found nothing that answers this."
     """What the customer is told in the end."""
 
-    async def retrieve(self, state: Given) -> dict[str, Any]:
+    async def retrieve(self, state: Given, runtime: Runtime[Session]) -> dict[str, Any]:
         """Search for the question, or for what ``rewrite`` made of it."""
         queries = self._queries(state)
         if not queries:
-            return await self.nodes.retrieve(state)
-        return await self.nodes.retrieve({**state, "messages": [HumanMessage(queries[-1])]})
+            return await self.nodes.retrieve(state, runtime)
+        return await self.nodes.retrieve({**state, "messages": [HumanMessage(queries[-1])]}, runtime)
 
     async def grade(self, state: Given) -> dict[str, Any]:
         """Keep the passages that help. Raises ModelError, DeadlineExceeded."""

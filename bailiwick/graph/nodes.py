@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Hashable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
@@ -67,14 +68,18 @@ class Nodes:
     purpose: str = ""
     """What the agent is for, in a line that is told to a model which may hand work to it. Empty: its name says it."""
 
-    async def retrieve(self, state: Given) -> dict[str, Any]:
-        """Find passages for the last question. Nothing relevant, or a search that failed, is an empty list."""
+    async def retrieve(self, state: Given, runtime: Runtime[Session]) -> dict[str, Any]:
+        """Find passages for the last question. Nothing relevant, or a search that failed, is an empty list.
+
+        A session with a value ``tenant`` finds what belongs to that tenant, and nothing else.
+        """
         question = last_question(state["messages"])
-        if self.knowledge is None or not question:
+        knowledge = await self._knowledge_of(session_values(runtime.context).get("tenant"))
+        if knowledge is None or not question:
             return {"passages": [], "retrieval": {"mode": "none", "degraded": []}, "answer": {}}
         with span("retrieve", "CHAIN"):
             try:
-                found = await self.knowledge.search(question, k=PASSAGES, timeout=seconds_left(SEARCH_SECONDS))
+                found = await knowledge.search(question, k=PASSAGES, timeout=seconds_left(SEARCH_SECONDS))
             except RetrievalUnavailable as error:
                 retrieval = {"mode": "none", "degraded": [error.message]}
                 passages: list[dict[str, Any]] = []
@@ -83,6 +88,12 @@ class Nodes:
                 passages = [passage.as_dict() for passage in found.passages] if found.relevant else []
         tell(get_stream_writer(), {"passages": passages, "retrieval": retrieval})
         return {"passages": passages, "retrieval": retrieval, "answer": {}}
+
+    async def _knowledge_of(self, tenant: object) -> Knowledge | None:
+        """What the speaker may be told of. Raises InputRefused for a tenant that is none."""
+        if self.knowledge is None or tenant is None:
+            return self.knowledge
+        return await asyncio.to_thread(self.knowledge.for_tenant, str(tenant))
 
     async def think(self, state: Given, runtime: Runtime[Session]) -> dict[str, Any]:
         """Ask the model for its next calls or its answer, which is put together with the passages that it cites.

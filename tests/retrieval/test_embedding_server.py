@@ -139,6 +139,7 @@ def test_equal_texts_of_several_documents_are_embedded_once(shelf) -> None:
 def test_a_wrong_key_is_said_at_once_and_not_tried_on_every_text(shelf) -> None:
     shelf.write(notes(50))
     with served(shelf, poison="Lantern", poison_status=401) as (server, knowledge):
-        with pytest.raises(EmbedderUnavailable, match="401"):
+        wrong_key = pytest.raises(EmbedderUnavailable, match="401")
+        with wrong_key:
             knowledge.ingest([shelf.documents])
     assert server.statuses.total() <= 8

@@ -98,7 +98,7 @@ def test_what_takes_too_long_is_given_up_and_the_next_one_gets_a_new_parser(stri
 
 def test_what_takes_too_much_memory_is_given_up(strict: ParserLimits) -> None:
     with ParserProcess(strict) as parser:
-        with pytest.raises(DocumentError, match="MiB of memory|takes longer|cannot be read|broken"):
+        with pytest.raises(DocumentError, match=r"MiB of memory|takes longer|cannot be read|broken"):
             parser.parse(".json", b"[" + b"[1],[1],[1],[1]," * 1_900_000 + b"1]")
         assert parser.parse(".txt", b"Fine.").sections[0].text == "Fine."
 

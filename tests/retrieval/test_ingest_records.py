@@ -160,7 +160,8 @@ def test_rows_of_a_query_to_postgresql_come_in_by_an_address_from_the_environmen
             " generate_series(1, 1200) AS n"
         )
     monkeypatch.setenv("SHOP_DATABASE", postgresql)
-    told = "kind: sql\ndatabase: SHOP_DATABASE\nquery: {}\ncolumns: {{id: id, text: body, metadata: {{product: product}}}}\n"
+    columns = "{{id: id, text: body, metadata: {{product: product}}}}"
+    told = f"kind: sql\ndatabase: SHOP_DATABASE\nquery: {{}}\ncolumns: {columns}\n"
     shelf.write({"shop.source.yaml": told.format("SELECT id, body, product FROM tickets ORDER BY id")})
     assert ingest(shelf, "shop.source.yaml").added == 1200
     shelf.write({"shop.source.yaml": told.format("DELETE FROM tickets RETURNING id, body, product")})

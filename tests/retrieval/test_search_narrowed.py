@@ -88,7 +88,7 @@ async def test_a_filter_on_many_documents_finds_what_a_search_of_them_alone_does
             alone.write({name: text for name, text in documents.items() if name.startswith(part)})
             with Knowledge.open(alone.index, embedder=Counting()) as other:
                 other.ingest([alone.documents])
-                for number in range(5):
+                for _ in range(5):
                     question = " ".join(rng.choice(words, 4))
                     narrowed = await knowledge.search(question, k=10, where={"part": part}, only="vector", timeout=10)
                     whole = await other.search(question, k=10, only="vector", timeout=10)
