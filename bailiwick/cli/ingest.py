@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -54,10 +56,14 @@ def ingest(
         given = [each if "://" in each else Path(each) for each in paths or []] or [layout.knowledge]
         how = {"dry_run": dry_run, "retry_failed": retry_failed, "prune_all": prune_all}
         with Knowledge.open(layout.index, tenant=tenant) as knowledge:
-            failed = _once(knowledge, given, how, as_json=as_json)
-            while watch:
-                _wait_for_change([each for each in given if isinstance(each, Path)])
+            if not watch:
                 failed = _once(knowledge, given, how, as_json=as_json)
+            else:
+                with _changes([each for each in given if isinstance(each, Path)]) as changed:
+                    while True:
+                        failed = _once(knowledge, given, how, as_json=as_json)
+                        changed.wait(WATCH_SECONDS)
+                        changed.clear()
     if failed:
         raise typer.Exit(1)
 
@@ -129,17 +135,26 @@ def _few(names: Sequence[str]) -> str:
     return ", ".join(names[:SHOWN]) + more
 
 
-def _wait_for_change(paths: Sequence[Path]) -> None:
-    """Until something below ``paths`` changes, or it is time to look at what is elsewhere."""
-    import threading
-
+@contextmanager
+def _changes(paths: Sequence[Path]) -> Generator[threading.Event]:
+    """An event that is set by whatever changes below ``paths``, from now on, also while an ingestion runs."""
     import watchfiles
 
-    stop = threading.Event()
-    clock = threading.Timer(WATCH_SECONDS, stop.set)
-    clock.daemon = True
-    clock.start()
+    changed, stop, begun = threading.Event(), threading.Event(), threading.Event()
+
+    def look() -> None:
+        for changes in watchfiles.watch(*paths, stop_event=stop, yield_on_timeout=True, rust_timeout=200):
+            if changes:
+                changed.set()
+            begun.set()  # it looks from here on
+
+    thread = threading.Thread(target=look, name="bailiwick-watch", daemon=True)
+    if paths:
+        thread.start()
+        begun.wait(10)
     try:
-        next(iter(watchfiles.watch(*paths, stop_event=stop, raise_interrupt=True)), None)
+        yield changed
     finally:
-        clock.cancel()
+        stop.set()
+        if paths:
+            thread.join(5)

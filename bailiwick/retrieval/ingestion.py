@@ -302,6 +302,7 @@ class _Work:
 
         A folder that is not mounted, or half copied, looks just like one whose documents were deleted.
         """
+        self._unbury(source, here)
         known = self._known_of(source)
         gone = {key: name for key, name in known.items() if key not in here}
         if len(gone) > max(2, len(known) // 2) and not self.how.prune_all:
@@ -335,6 +336,14 @@ class _Work:
     def _let_go(self, gone: Mapping[str, str]) -> int:
         return self.store.let_go(gone)
 
+    def _unbury(self, source: Source, here: set[str]) -> None:
+        """Forget dead letters of what is there no more, and that of the source itself, which was read to its end."""
+        prefix = f"{source.scope}#" if source.folder is None else "" if source.folder == "." else f"{source.folder}/"
+        own = {key for key in self.buried if key.startswith(prefix) and key not in here and "://" not in key}
+        if source.folder is not None:
+            own = {key for key in own if not key[len(prefix) :].startswith("../") and "#" not in key}
+        self.store.unbury(own | {source.scope or source.name})
+
 
 class _DryRun(_Work):
     """The same, with nothing written."""
@@ -354,6 +363,9 @@ class _DryRun(_Work):
         return DeadLetter(source=name, reason=reason)
 
     def _validate(self, key: str, validator: str) -> None:
+        return
+
+    def _unbury(self, source: Source, here: set[str]) -> None:
         return
 
     def _let_go(self, gone: Mapping[str, str]) -> int:

@@ -215,6 +215,12 @@ class Store:
             database.execute("INSERT OR REPLACE INTO dead_letters VALUES (?, ?, ?, ?, ?)", row)
         return DeadLetter(source=name, reason=reason, passage=passage)
 
+    def unbury(self, sources: Iterable[str]) -> None:
+        """Forget that these documents could not be taken in."""
+        with self.writing() as database:
+            gone = [(source,) for source in sources]
+            database.executemany("DELETE FROM dead_letters WHERE source = ? AND passage = ''", gone)
+
     def dead_letters(self) -> list[DeadLetter]:
         """All that are kept, those of whole documents first."""
         if not self.exists():

@@ -11,13 +11,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner, Result
 
-Ran = subprocess.CompletedProcess[str]
+from bailiwick.cli import app
+
+Ran = Result
 BAILIWICK = [str(Path(sys.executable).parent / "bailiwick")]
 
 
 @pytest.fixture
-def bailiwick(tmp_path: Path) -> Callable[..., Ran]:
+def bailiwick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ran]:
+    monkeypatch.chdir(tmp_path)
     for folder in ("agents", "policies", "knowledge"):
         (tmp_path / folder).mkdir()
     (tmp_path / "knowledge/tea.md").write_text("---\nlang: en\n---\n# Tea\n\n## Black\n\nSteep four minutes.\n")
@@ -25,8 +29,8 @@ def bailiwick(tmp_path: Path) -> Callable[..., Ran]:
     (tmp_path / "knowledge/photo.png").write_bytes(b"\x89PNG")
 
     def run(*arguments: str, code: int = 0) -> Ran:
-        done = subprocess.run([*BAILIWICK, *arguments], cwd=tmp_path, capture_output=True, text=True, check=False)
-        assert done.returncode == code, done.stderr
+        done = CliRunner().invoke(app, arguments)
+        assert done.exit_code == code, (done.stderr, done.exception)
         return done
 
     return run

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import httpx
@@ -206,7 +206,7 @@ class _Server:
         )
         made.raise_for_status()
         said = made.json()
-        made_by = str((said.get("metadata") or {}).get("embedder", ""))
+        made_by = str(cast("dict[str, Any]", said.get("metadata") or {}).get("embedder", ""))
         if made_by != embedder:
             raise mismatch(self.address, made_by, embedder)
         return _ServedTarget(self.address, self._http, str(said["id"]))
