@@ -183,20 +183,23 @@ class Store:
             database.executemany("INSERT OR IGNORE INTO facts VALUES (?, ?, ?)", _fact_rows(source, facts or {}))
             rows = database.execute("SELECT id, state FROM chunks WHERE source = ?", (source,)).fetchall()
             before: dict[str, str] = dict(rows)
-            for chunk in chunks:
-                place = (chunk.page, chunk.row, chunk.start, chunk.end)
-                if chunk.id in before:
-                    # One that was about to leave may have lost its vector already.
-                    database.execute(
-                        'UPDATE chunks SET page = ?, "row" = ?, start = ?, "end" = ?,'
-                        " state = iif(state = 'leaving', 'pending', state) WHERE id = ?",
-                        (*place, chunk.id),
+            # One that was about to leave may have lost its vector already.
+            database.executemany(
+                'UPDATE chunks SET page = ?, "row" = ?, start = ?, "end" = ?,'
+                " state = iif(state = 'leaving', 'pending', state) WHERE id = ?",
+                [(each.page, each.row, each.start, each.end, each.id) for each in chunks if each.id in before],
+            )
+            database.executemany(
+                "INSERT INTO chunks VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending')",
+                [
+                    (
+                        *(each.id, source, each.text, each.heading, each.page, each.row, each.start, each.end),
+                        *(each.indexed_hash, each.content_hash),
                     )
-                else:
-                    database.execute(
-                        "INSERT INTO chunks VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending')",
-                        (chunk.id, source, chunk.text, chunk.heading, *place, chunk.indexed_hash, chunk.content_hash),
-                    )
+                    for each in chunks
+                    if each.id not in before
+                ],
+            )
             now = {chunk.id for chunk in chunks}
             leaving = [chunk for chunk, state in before.items() if chunk not in now and state != "leaving"]
             database.executemany("UPDATE chunks SET state = 'leaving' WHERE id = ?", [(chunk,) for chunk in leaving])
