@@ -1,7 +1,7 @@
 """Two rankings made into one that loses as little as can be to the better of the two, whichever that is.
 
 Reciprocal rank fusion (Cormack, Clarke and Büttcher, SIGIR 2009) sees ranks alone and trusts both indexes the same; it
-lost up to 24 points of nDCG@5 to the better one on the sets in docs/figures.md. Scores, brought to a common measure,
+lost up to 20 points of nDCG@5 to the better one on the sets in docs/figures.md. Scores, brought to a common measure,
 say more (Bruch, Gai and Ingber, "An Analysis of Fusion Functions for Hybrid Retrieval", 2023), and which of the two is
 to be trusted can be told from the question and the passages: words are worth the more, the more of the question's own
 words the best passages have, and, beside vectors that are means over words, the longer passages are. So three measures
