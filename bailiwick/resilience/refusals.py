@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -30,10 +31,8 @@ def asked_to_wait(error: BaseException) -> float:
     """Seconds of the server's Retry-After (RFC 9110: seconds or a date); 0 where it asks for none."""
     headers: Any = getattr(getattr(error, "response", None), "headers", None) or {}
     text = str(headers.get("retry-after") or "").strip()
-    try:
-        return max(0.0, float(text))
-    except ValueError:
-        pass
+    if re.fullmatch(r"\d+(\.\d+)?", text):  # some give fractions; none gives what else float() would take
+        return float(text)
     try:
         return max(0.0, (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds())
     except (ValueError, TypeError):
