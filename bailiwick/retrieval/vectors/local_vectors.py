@@ -7,14 +7,12 @@ import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import numpy as np
-
-from bailiwick.documents import indexed_text
 from bailiwick.errors import EmbedderMismatch, KnowledgeBroken
-from bailiwick.retrieval.embedders import Embedder, Vectors, default_embedder, make_embedder
+from bailiwick.retrieval.embedders import Embedder, Vectors
 from bailiwick.retrieval.store import Store
+from bailiwick.retrieval.vectors.chosen_embedder import ChosenEmbedder
 from bailiwick.retrieval.vectors.local_index import FLUSH_AT, LocalIndex
-from bailiwick.retrieval.vectors.vectors import BATCH, Nearest, Target, mismatch
+from bailiwick.retrieval.vectors.vectors import Nearest, Target
 
 __all__ = ["LocalVectors"]
 
@@ -24,7 +22,6 @@ class LocalVectors:
 
     An index is made in a folder of its own (``chroma/1``, ``chroma/2``, …), and ``rag.db`` says which one is in force,
     and whether it is still being made: then a kill may have left it half flushed, and nobody but its maker reads it.
-    ``auto`` is the embedder that the index in force was made with, and the default one where there is none.
     """
 
     servers: Sequence[str] = ()
@@ -32,8 +29,7 @@ class LocalVectors:
     def __init__(self, folder: Path, store: Store, embedder: str | Embedder) -> None:
         self._folder = folder
         self._store = store
-        self._asked = embedder
-        self._embedder: Embedder | None = None
+        self._chosen = ChosenEmbedder(store, embedder)
         self._opened: LocalIndex | None = None
         self._opened_as: tuple[str, str] | None = None
         self._lock = threading.RLock()
@@ -44,18 +40,11 @@ class LocalVectors:
 
     @property
     def embedder_name(self) -> str:
-        if not isinstance(self._asked, str):
-            return self._asked.name
-        if self._asked != "auto":
-            return self._asked
-        return (self._store.remembered("embedder") if self.stands() else "") or default_embedder()
+        return self._chosen.name(stands=self.stands())
 
     def embedder(self) -> Embedder:
         """Raises ModelNotConfigured."""
-        with self._lock:
-            if self._embedder is None or self._embedder.name != self.embedder_name:
-                self._embedder = make_embedder(self.embedder_name) if isinstance(self._asked, str) else self._asked
-            return self._embedder
+        return self._chosen.get(stands=self.stands())
 
     def stands(self) -> bool:
         """Whether there is an index in force."""
@@ -64,9 +53,7 @@ class LocalVectors:
 
     def check_embedder(self) -> None:
         """Raise EmbedderMismatch when the index in force was made by another embedder than the one asked for."""
-        made_by = self._store.remembered("embedder")
-        if self.stands() and made_by != self.embedder_name:
-            raise mismatch(self._folder / self._store.remembered("vectors"), made_by, self.embedder_name)
+        self._chosen.check(self._folder / self._store.remembered("vectors"), stands=self.stands())
 
     # Searching
 
@@ -176,7 +163,7 @@ class LocalVectors:
     def rebuild(self, tell: Callable[[int, int], None], *, embedder: str | None = None) -> int:
         """See ``VectorRoom.rebuild``. A kill leaves the old one in force."""
         if embedder is not None:
-            self._asked, self._embedder = embedder, None
+            self._chosen.change(embedder)
         maker = self.embedder()
         number = self._new_number()
         index = LocalIndex.create(self._folder / number, embedder=maker.name)
@@ -200,23 +187,11 @@ class LocalVectors:
         return count
 
     def _fill(self, index: LocalIndex, maker: Embedder, tell: Callable[[int, int], None]) -> int:
-        """Every passage that has, or should have, a vector; from the cache, where it is known."""
-        total, count, after = self._store.count("indexed"), 0, 0
-        while batch := self._store.indexed(BATCH, after=after):
+        total, count = self._store.count("indexed"), 0
+        for ids, vectors in self._chosen.all_vectors(maker):
             tell(count, total)
-            after = batch[-1].number
-            known = self._store.cached(maker.name, (each.indexed_hash for each in batch))
-            texts = {
-                each.indexed_hash: indexed_text(each.heading, each.text)
-                for each in batch
-                if each.indexed_hash not in known
-            }
-            if texts:
-                made = dict(zip(texts, maker.embed_passages(list(texts.values())), strict=True))
-                self._store.cache(maker.name, made)
-                known |= made
-            index.put([each.id for each in batch], np.stack([known[each.indexed_hash] for each in batch]))
-            count += len(batch)
+            index.put(ids, vectors)
+            count += len(ids)
         return count
 
     def _new_number(self) -> str:

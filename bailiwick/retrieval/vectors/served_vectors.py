@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -11,13 +10,12 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 import httpx
-import numpy as np
 
-from bailiwick.documents import indexed_text
 from bailiwick.errors import ConfigError, EmbedderMismatch, RetrievalUnavailable
-from bailiwick.retrieval.embedders import Embedder, Vectors, default_embedder, make_embedder
+from bailiwick.retrieval.embedders import Embedder, Vectors
 from bailiwick.retrieval.store import Store
-from bailiwick.retrieval.vectors.vectors import BATCH, Nearest, Ranking, Target, mismatch
+from bailiwick.retrieval.vectors.chosen_embedder import ChosenEmbedder
+from bailiwick.retrieval.vectors.vectors import Nearest, Ranking, Target, mismatch
 
 __all__ = ["ServedVectors"]
 
@@ -40,24 +38,15 @@ class ServedVectors:
         self.servers = tuple(servers)
         self._servers = [_Server(address) for address in servers]
         self._store = store
-        self._asked = embedder
-        self._embedder: Embedder | None = None
-        self._lock = threading.RLock()
+        self._chosen = ChosenEmbedder(store, embedder)
 
     @property
     def embedder_name(self) -> str:
-        if not isinstance(self._asked, str):
-            return self._asked.name
-        if self._asked != "auto":
-            return self._asked
-        return (self._store.remembered("embedder") if self.stands() else "") or default_embedder()
+        return self._chosen.name(stands=self.stands())
 
     def embedder(self) -> Embedder:
         """Raises ModelNotConfigured."""
-        with self._lock:
-            if self._embedder is None or self._embedder.name != self.embedder_name:
-                self._embedder = make_embedder(self.embedder_name) if isinstance(self._asked, str) else self._asked
-            return self._embedder
+        return self._chosen.get(stands=self.stands())
 
     def stands(self) -> bool:
         """Whether an ingestion has made the collections."""
@@ -65,9 +54,7 @@ class ServedVectors:
 
     def check_embedder(self) -> None:
         """Raise EmbedderMismatch when the collection was made by another embedder than the one asked for."""
-        made_by = self._store.remembered("embedder")
-        if self.stands() and made_by != self.embedder_name:
-            raise mismatch(self._servers[0].address, made_by, self.embedder_name)
+        self._chosen.check(self._servers[0].address, stands=self.stands())
 
     def nearest(
         self, question: Vectors, at_most: int, *, among: Sequence[str] | None = None, seconds: float = 60.0
@@ -130,24 +117,16 @@ class ServedVectors:
     def rebuild(self, tell: Callable[[int, int], None], *, embedder: str | None = None) -> int:
         """See ``VectorRoom.rebuild``: a new collection is filled on every server, then takes the old one's place."""
         if embedder is not None:
-            self._asked, self._embedder = embedder, None
+            self._chosen.change(embedder)
         maker = self.embedder()
         old, new = self._store.remembered("collection"), f"passages-{secrets.token_hex(6)}"
         targets = [server.for_writing(new, maker.name) for server in self._servers]
-        total, count, after = self._store.count("indexed"), 0, 0
-        while batch := self._store.indexed(BATCH, after=after):
+        total, count = self._store.count("indexed"), 0
+        for ids, vectors in self._chosen.all_vectors(maker):
             tell(count, total)
-            after = batch[-1].number
-            known = self._store.cached(maker.name, (each.indexed_hash for each in batch))
-            missing = [each for each in batch if each.indexed_hash not in known]
-            if missing:
-                made = maker.embed_passages([indexed_text(each.heading, each.text) for each in missing])
-                fresh = dict(zip((each.indexed_hash for each in missing), made, strict=True))
-                self._store.cache(maker.name, fresh)
-                known |= fresh
             for target in targets:
-                target.put([each.id for each in batch], np.stack([known[each.indexed_hash] for each in batch]))
-            count += len(batch)
+                target.put(ids, vectors)
+            count += len(ids)
         self._store.remember({"collection": new, "embedder": maker.name})
         for server in self._servers:
             server.delete(old)
