@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from bailiwick.errors import EmbedderUnavailable
 from bailiwick.retrieval import Knowledge, LangChainEmbedder, Manners
-from tests.retrieval.embedding_server import EmbeddingServer, embedding_server
+from benchmarks.embedding_server import EmbeddingServer, embedding_server
 
 
 class Few(LangChainEmbedder):

@@ -28,6 +28,9 @@ class EmbeddingServer:
     poison_status: int = 400
     seconds: float = 0.0
     """For one answer."""
+    refuse_every: int = 0
+    """One request in so many is answered 429. 0: none."""
+    asked: int = 0
     failing: int = 0
     """Answers of 500 to give first."""
     down: bool = False
@@ -41,7 +44,11 @@ class EmbeddingServer:
     at: float = 0.0
 
     def allows(self) -> bool:
-        """A token bucket."""
+        """A token bucket, and a 429 now and then."""
+        with self.lock:
+            self.asked += 1
+            if self.refuse_every and self.asked % self.refuse_every == 0:
+                return False
         if not self.per_second:
             return True
         with self.lock:
@@ -107,7 +114,11 @@ def embedding_server(**settings: object) -> Iterator[EmbeddingServer]:
         def log_message(self, *_: object) -> None:
             return
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    class Server(ThreadingHTTPServer):
+        def handle_error(self, *_: object) -> None:
+            """A client that was killed is no error of ours."""
+
+    server = Server(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     state.url = f"http://127.0.0.1:{server.server_port}/v1"
     thread = threading.Thread(target=server.serve_forever, daemon=True)
