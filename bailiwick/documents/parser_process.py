@@ -87,7 +87,14 @@ class ParserProcess:
     def _running(self) -> subprocess.Popen[bytes]:
         if self._child is None or self._child.poll() is not None:
             self.close()
-            command = [sys.executable, "-B", "-m", "bailiwick.documents.parser_child", str(self._limits.memory_bytes)]
+            command = [
+                sys.executable,
+                "-B",
+                "-P",
+                "-m",
+                "bailiwick.documents.parser_child",
+                str(self._limits.memory_bytes),
+            ]
             # Its complaints are about documents, and are told as reasons; unbuffered, since the answer is waited for.
             self._child = subprocess.Popen(  # noqa: S603  our own module
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=-1

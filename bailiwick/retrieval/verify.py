@@ -54,7 +54,7 @@ def verify(folder: Path, store: Store, vectors: VectorRoom, *, every: bool) -> V
         return Verdict(passages=0)
     count = store.count("indexed")
     asked = json.dumps([str(folder), vectors.embedder_name, every, vectors.servers])
-    command = [sys.executable, "-m", "bailiwick.retrieval.verify", asked]
+    command = [sys.executable, "-P", "-m", "bailiwick.retrieval.verify", asked]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)  # noqa: S603  our own module
     except subprocess.TimeoutExpired:
