@@ -6,7 +6,8 @@ An embedding server answers one request in twenty with 429. Each way takes the s
 killed when half of them are embedded, and is started again until it comes to its end, five times at most. Counted at
 the server and in Chroma: documents lost, texts embedded more than once (an answer that was on its way when the kill
 came counts), runs that failed, and seconds of the runs after the kill, imports and, for ours, a search for every
-passage by its own vector included. The peers are installed in an environment of their own, once, from a package registry.
+passage by its own vector included. The peers are installed in an environment of their own, once, from a package
+registry.
 """
 
 from __future__ import annotations
