@@ -1,6 +1,6 @@
 """What taking documents in and searching them costs beside the embedder alone, and what kills do to it.
 
-    python -m benchmarks.ingestion [--passages 10000] [--embedder static] [--kills 100] [--json]
+    python -m benchmarks.ingestion [--passages 10000] [--embedder static] [--server] [--kills 100] [--json]
 
 The embedder's own rate is measured in the same run, on the same texts and in batches as large. A kill comes at a random
 moment of an ingestion of its own; after the next run every passage is looked for by its own vector, and texts and
@@ -27,6 +27,7 @@ from typing import Any
 
 from bailiwick.retrieval import Knowledge
 from bailiwick.retrieval.embedders import make_embedder, manners_of
+from benchmarks.chroma_server import chroma_server
 
 WORDS = (Path(__file__).parent.parent / "SECURITY.md").read_text().split()
 INGEST = """
@@ -49,7 +50,7 @@ def write_documents(folder: Path, passages: int, *, per_document: int = 20) -> N
         (folder / f"{start:06}.md").write_text("\n".join(parts).replace("#\n", "\n"))
 
 
-def speed(folder: Path, passages: int, embedder: str) -> dict[str, Any]:
+def speed(folder: Path, passages: int, embedder: str, *, server: bool) -> dict[str, Any]:
     documents = folder / "documents"
     write_documents(documents, passages)
     maker = make_embedder(embedder)
@@ -71,6 +72,14 @@ def speed(folder: Path, passages: int, embedder: str) -> dict[str, Any]:
     began = time.monotonic()
     with Knowledge.open(folder / "index", embedder=maker) as knowledge:
         opened, asked = asyncio.run(_searches(knowledge, texts, began))
+    served: dict[str, Any] = {}
+    if server:
+        with chroma_server(folder / "server") as chroma:
+            with Knowledge.open(folder / "index", embedder=maker, servers=[chroma.url]) as knowledge:
+                knowledge.ingest([documents])  # every vector is known
+            with Knowledge.open(folder / "index", embedder=maker, servers=[chroma.url]) as knowledge:
+                _, over = asyncio.run(_searches(knowledge, texts, time.monotonic()))
+        served = {"over_server_p50_ms": _ms(statistics.median(over)), "over_server_p99_ms": _ms(_p99(over))}
     return {
         "passages": len(texts),
         "embedder": embedder,
@@ -79,10 +88,19 @@ def speed(folder: Path, passages: int, embedder: str) -> dict[str, Any]:
         "of_the_embedders_rate": round(alone / took, 3),
         "nothing_changed_s": round(again, 2),
         "reopened_in_s": round(opened, 2),
-        "search_p50_ms": round(statistics.median(asked) * 1000, 1),
-        "search_p99_ms": round(statistics.quantiles(asked, n=100)[98] * 1000, 1),
+        "search_p50_ms": _ms(statistics.median(asked)),
+        "search_p99_ms": _ms(_p99(asked)),
+        **served,
         "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
     }
+
+
+def _ms(seconds: float) -> float:
+    return round(seconds * 1000, 1)
+
+
+def _p99(seconds: list[float]) -> float:
+    return statistics.quantiles(seconds, n=100)[98]
 
 
 async def _searches(knowledge: Knowledge, texts: list[str], began: float) -> tuple[float, list[float]]:
@@ -139,6 +157,7 @@ def main() -> None:
     parser.add_argument("--passages", type=int, default=10_000)
     parser.add_argument("--embedder", default="static")
     parser.add_argument("--kills", type=int, default=0)
+    parser.add_argument("--server", action="store_true", help="search over chroma run as well")
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
     told: dict[str, Any] = {}
@@ -146,7 +165,7 @@ def main() -> None:
         if asked.kills:
             told |= kills(Path(name), asked.kills)
         else:
-            told |= speed(Path(name), asked.passages, asked.embedder)
+            told |= speed(Path(name), asked.passages, asked.embedder, server=asked.server)
     print(json.dumps(told) if asked.json else "\n".join(f"{key:>26}  {value}" for key, value in told.items()))
 
 

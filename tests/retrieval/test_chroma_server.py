@@ -12,7 +12,7 @@ import pytest
 
 from bailiwick.errors import ConfigError
 from bailiwick.retrieval import Knowledge
-from tests.retrieval.chroma_server import ChromaServer, chroma_server
+from benchmarks.chroma_server import ChromaServer, chroma_server
 
 TEA = {"black.md": "# Black tea\n\nSteep four minutes.\n", "green.md": "# Green tea\n\nSteep two minutes.\n"}
 QUESTION = "How long do I steep black tea?"
