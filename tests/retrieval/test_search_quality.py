@@ -56,6 +56,14 @@ def test_the_fusion_loses_to_neither_index_on_any_kind_of_question(desk: Knowled
         assert legs["hybrid"].ndcg >= max(legs["vector"].ndcg, legs["keyword"].ndcg) - 0.025, kind
 
 
+def test_over_questions_that_nothing_was_fitted_to_the_fusion_is_better_than_either_index(desk: Knowledge) -> None:
+    result = evaluate(desk, Path(__file__).parent / "unseen_questions.csv", k=5)
+    assert (result.answerable, result.unanswerable) == (211, 57)
+    hybrid, vector, keyword = (result.legs[leg] for leg in ("hybrid", "vector", "keyword"))
+    assert hybrid.recall > max(vector.recall, keyword.recall)
+    assert hybrid.ndcg > max(vector.ndcg, keyword.ndcg)
+
+
 def holds(found: Found, source: str, place: str) -> bool:
     return any(passage.citation == f"{source}, {place}" for passage in found.passages)
 
