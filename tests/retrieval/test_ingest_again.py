@@ -109,6 +109,16 @@ def test_what_lies_elsewhere_is_not_pruned(shelf) -> None:
     assert len(shelf.passages()) == 6
 
 
+def test_a_file_taken_in_by_itself_takes_nothing_else_out(shelf) -> None:
+    shelf.write(TEA)
+    shelf.ingest()
+    with Knowledge.open(shelf.index) as knowledge:
+        report = knowledge.ingest([shelf.documents / "black.md"], prune_all=True)
+    assert counts(report) == (0, 1, 0)
+    assert not report.held_back
+    assert len(shelf.passages()) == 5
+
+
 def test_what_lies_beside_the_folder_above_is_not_pruned(tmp_path, shelf_class) -> None:
     beside, shelf = shelf_class(tmp_path / "beside"), shelf_class(tmp_path / "project")
     beside.write(TEA)

@@ -165,7 +165,7 @@ class Embedding:
         except BailiwickError:
             raise
         except Exception as error:  # noqa: BLE001  each provider's client has errors of its own
-            self._failed(batch, error, began)
+            self._failed(batch, error)
             return
         self._pace.accepted()
         took = time.monotonic() - began
@@ -191,7 +191,7 @@ class Embedding:
                 raise ValueError(f"vectors of {vectors.shape[1]} dimensions among those of {self._dimensions}")
         return vectors
 
-    def _failed(self, batch: _Batch, error: Exception, began: float) -> None:
+    def _failed(self, batch: _Batch, error: Exception) -> None:
         status = status_of(error)
         now = time.monotonic()
         if status in _TOO_MANY:

@@ -49,7 +49,8 @@ class Files:
                 )
             self.folder = as_seen(root, seen_from)
         self._seen_from = seen_from
-        self.complete = True
+        # A file by itself says nothing about others that were taken in before.
+        self.complete = self._root is not None
         self.count: int | None = len(self._found)
 
     def items(self) -> Iterator[Item]:

@@ -92,10 +92,13 @@ class ServedVectors:
             collection = f"passages-{secrets.token_hex(6)}"
             self._store.set_pending(None)
             self._store.remember({"collection": collection, "embedder": self.embedder_name})
+        return self._targets(collection, self.embedder_name)
+
+    def _targets(self, collection: str, embedder: str) -> list[Target]:
         targets: list[Target] = []
         for server in self._servers:
             try:
-                targets.append(server.for_writing(collection, self.embedder_name))
+                targets.append(server.for_writing(collection, embedder))
             except EmbedderMismatch:
                 raise
             except Exception as error:
@@ -120,7 +123,8 @@ class ServedVectors:
             self._chosen.change(embedder)
         maker = self.embedder()
         old, new = self._store.remembered("collection"), f"passages-{secrets.token_hex(6)}"
-        targets = [server.for_writing(new, maker.name) for server in self._servers]
+        # A standby that does not answer is fed by the next ingestion.
+        targets = [target for target in self._targets(new, maker.name) if not isinstance(target, _Behind)]
         total, count = self._store.count("indexed"), 0
         for ids, vectors in self._chosen.all_vectors(maker):
             tell(count, total)
